@@ -1,0 +1,1 @@
+"""The service: a message in, one result out."""

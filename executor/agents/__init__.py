@@ -1,0 +1,1 @@
+"""Agents: a definition becomes a compiled graph, and a job runs it. LangGraph and LangChain live here."""

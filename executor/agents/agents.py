@@ -1,0 +1,60 @@
+"""The agents of this process: compiled graphs by definition, on one checkpointer."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from executor.agents import definition
+from executor.agents.run import Run
+from executor.entries import Happening
+from executor.jobs import JobRequest
+from executor.settings import ModelSettings
+
+log = structlog.get_logger()
+
+KEPT_GRAPHS = 64
+
+
+class Agents:
+    """Opens runs of jobs; a definition that was compiled lately is not compiled again."""
+
+    def __init__(self, settings: ModelSettings, checkpointer: BaseCheckpointSaver[Any]) -> None:
+        self._settings = settings
+        self._checkpointer = checkpointer
+        self._graphs: OrderedDict[str, Any] = OrderedDict()
+
+    async def open(self, job: JobRequest, emit: Callable[[Happening], None]) -> Run:
+        """A run of the job; raises Rejected where its definition makes no graph that this service can run."""
+        graph = await self._graph(job)
+        return Run(graph.copy(update={"checkpointer": self._checkpointer}), job, emit)
+
+    async def check(self, job: JobRequest) -> None:
+        """Raise Rejected unless `open` would open a run of the job."""
+        await self._graph(job)
+
+    async def _graph(self, job: JobRequest) -> Any:
+        key = json.dumps(job.agent_definition, sort_keys=True)
+        if key not in self._graphs:
+            self._graphs[key] = await self._compile(job)
+            while len(self._graphs) > KEPT_GRAPHS:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(key)
+        return self._graphs[key]
+
+    async def _compile(self, job: JobRequest) -> Any:
+        wanted = definition.read(job.agent_definition)
+        if surprises := wanted.surprises():
+            log.warning("keys of the agent definition are not understood", job=job.job_id, keys=surprises)
+        return await asyncio.to_thread(_build, wanted, self._settings)
+
+
+def _build(wanted: definition.Definition, settings: ModelSettings) -> Any:
+    # Imported here, off the event loop: deepagents and the providers' clients take seconds.
+    from executor.agents.build import build  # noqa: PLC0415
+
+    return build(wanted, settings)

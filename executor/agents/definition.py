@@ -1,0 +1,172 @@
+"""The agent definition, as it exists in the field. Pure.
+
+Accepted as it is: what is not understood is reported, not refused, unless it makes no graph.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from executor.errors import Rejected
+from executor.events import describe
+
+INVALID = "invalid_definition"
+
+ROOT = "data.agent_definition"  # where the definition stands in the event
+ORCHESTRATOR = "orchestrator"
+
+# What editors of definitions write and no graph needs.
+HARMLESS = frozenset({"id", "name", "description", "version", "metadata", "position", "data", "label"})
+
+
+class Part(BaseModel):
+    """A piece of the definition."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    def unknown(self) -> Iterator[str]:
+        """Keys that are not understood and may have been meant to do something."""
+        yield from sorted(set(self.model_extra or {}) - HARMLESS)
+
+
+class Model(Part):
+    """A language model by provider and name."""
+
+    provider: str | None = None
+    model: str | None = None
+    model_name: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = Field(default=None, gt=0)
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    @property
+    def name(self) -> str | None:
+        """The model's name, under either key."""
+        return self.model or self.model_name
+
+
+class Channel(Part):
+    """A channel that tools may write to, beside the messages."""
+
+    type: Literal["list", "dict", "string", "str", "integer", "int", "number", "float", "boolean", "bool", "any"] = (
+        "any"
+    )
+    item_type: str | None = None
+    reducer: str | None = None
+
+
+class Config(Part):
+    """What a node is."""
+
+    name: str | None = Field(default=None, min_length=1)
+    description: str | None = None
+    system_prompt: str = ""
+    model: Model | None = None
+    tools: tuple[str, ...] = ()
+    state_schema: dict[str, Channel] = Field(default_factory=dict)
+
+
+class Node(Part):
+    """An agent; a lone one needs no type."""
+
+    id: str = Field(min_length=1)
+    type: Annotated[str, BeforeValidator(lambda word: word.lower() if isinstance(word, str) else word)] = ""
+    config: Config = Config()
+
+    @property
+    def name(self) -> str:
+        """What the orchestrator calls it by."""
+        return self.config.name or self.id
+
+    @property
+    def is_orchestrator(self) -> bool:
+        """Whether it delegates to the others."""
+        return self.type == ORCHESTRATOR
+
+
+class Runtime(Part):
+    """The code of a tool."""
+
+    script: str
+    dependencies: tuple[str, ...] = ()
+
+
+class Tool(Part):
+    """A tool that nodes may name."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    runtime: Runtime | None = None
+
+
+class Definition(Part):
+    """Agents and their tools."""
+
+    nodes: tuple[Node, ...] = Field(min_length=1)
+    tool_definitions: tuple[Tool, ...] = ()
+    edges: tuple[Any, ...] = ()
+
+    @property
+    def root(self) -> Node:
+        """The orchestrator, or the lone agent."""
+        return next((node for node in self.nodes if node.is_orchestrator), self.nodes[0])
+
+    @property
+    def specialists(self) -> tuple[Node, ...]:
+        """Whom the orchestrator delegates to, by name."""
+        return tuple(node for node in self.nodes if node is not self.root)
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """The channels of all nodes: what a specialist writes reaches the orchestrator's state."""
+        return {name: channel for node in self.nodes for name, channel in node.config.state_schema.items()}
+
+    def surprises(self) -> list[str]:
+        """Paths of keys that are not understood."""
+        found = list(self.unknown())
+        for index, node in enumerate(self.nodes):
+            found.extend(f"nodes[{index}].{key}" for key in node.unknown())
+            found.extend(f"nodes[{index}].config.{key}" for key in node.config.unknown())
+        return found
+
+
+def read(definition: dict[str, Any]) -> Definition:
+    """The definition, checked; raises Rejected that says which field is wrong or why it makes no graph."""
+    try:
+        parsed = Definition.model_validate(definition)
+    except ValidationError as error:
+        raise Rejected(INVALID, "; ".join(describe(error, ROOT))) from None
+    _check_roles(parsed)
+    _check_names(parsed)
+    _check_tools(parsed)
+    return parsed
+
+
+def _check_roles(definition: Definition) -> None:
+    orchestrators = [node.id for node in definition.nodes if node.is_orchestrator]
+    if len(orchestrators) > 1:
+        raise Rejected(INVALID, f"{ROOT}.nodes: {' and '.join(orchestrators)} are both orchestrators")
+    if len(definition.nodes) > 1 and not orchestrators:
+        raise Rejected(INVALID, f"{ROOT}.nodes: several nodes need one of type Orchestrator that delegates to them")
+
+
+def _check_names(definition: Definition) -> None:
+    for what, names in (
+        ("nodes", [node.id for node in definition.nodes]),
+        ("nodes", [node.name for node in definition.nodes]),
+        ("tool_definitions", [tool.name for tool in definition.tool_definitions]),
+    ):
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise Rejected(INVALID, f"{ROOT}.{what}: {', '.join(sorted(twice))} is there twice")
+
+
+def _check_tools(definition: Definition) -> None:
+    known = {tool.name for tool in definition.tool_definitions}
+    for index, node in enumerate(definition.nodes):
+        for name in node.config.tools:
+            if name not in known:
+                where = f"{ROOT}.nodes[{index}].config.tools"
+                raise Rejected("unknown_tool", f"{where}: {name!r} is not in tool_definitions")

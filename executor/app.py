@@ -1,0 +1,149 @@
+"""The service: opens everything, runs the API and the worker, closes everything."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from executor import broker, checkpoints, ledger, progress
+from executor.agents.agents import Agents
+from executor.broker import Broker
+from executor.desk import Desk
+from executor.errors import TryAgain
+from executor.http.server import serve as serve_http
+from executor.http.state import State
+from executor.leases import LEASE_SECONDS, Leases
+from executor.ledger import Ledger, Pool
+from executor.outbox import Outbox
+from executor.outcomes import Outcomes
+from executor.process import Processor
+from executor.progress import Progress
+from executor.settings import Settings
+from executor.telemetry import Metrics
+from executor.worker import Worker
+
+log = structlog.get_logger()
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; raises ExecutorError where the service cannot go on."""
+    stop, quiet = asyncio.Event(), asyncio.Event()
+    _on_signals(stop)
+    state = State(Metrics())
+    async with asyncio.TaskGroup() as group:
+        # The API is there before what it stands on: alive, not ready, and able to say what is missing.
+        group.create_task(serve_http(state, settings.port, quiet), name="http")
+        try:
+            await _work_until(stop, settings, state)
+        finally:
+            quiet.set()
+    log.info("stopped")
+
+
+async def _work_until(stop: asyncio.Event, settings: Settings, state: State) -> None:
+    working = asyncio.create_task(_work(settings, state, stop), name="work")
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if state.desk is None:
+            working.cancel()  # still waiting for a server that is not there
+        state.stopping = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+    finally:
+        stopped.cancel()
+        working.cancel()
+
+
+async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
+    async with (
+        ledger.open_pool(settings.postgres) as pool,
+        progress.open_progress(settings.dragonfly) as stream,
+        _connected(settings, state) as nats,
+    ):
+        book = Ledger(pool, LEASE_SECONDS)
+        state.deciding.update(nats=nats.check, postgres=book.check)
+        state.reported.update(dragonfly=stream.check)
+        await _until_ready(state)
+        await _run(settings, state, stop, _Opened(pool, stream, nats, book))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    pool: Pool
+    progress: Progress
+    broker: Broker
+    ledger: Ledger
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, state: State) -> AsyncIterator[Broker]:
+    async def not_yet() -> None:
+        raise TryAgain("NATS is not connected yet")
+
+    state.deciding["nats"] = not_yet
+    async with broker.connect(settings.nats) as nats:
+        yield nats
+
+
+async def _until_ready(state: State) -> None:
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for check in state.deciding.values():
+                    group.create_task(check())
+        except* TryAgain as missing:
+            log.warning("waiting", reasons=[str(error) for error in missing.exceptions])
+        else:
+            return
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _run(settings: Settings, state: State, stop: asyncio.Event, opened: _Opened) -> None:
+    outbox = Outbox(opened.broker, opened.ledger)
+    agents = Agents(settings.models, checkpoints.saver(opened.pool))
+    worker = _worker(settings, state.metrics, opened, outbox, agents)
+    state.max_body = opened.broker.max_body
+    state.desk = Desk(opened.ledger, outbox, agents, settings.nats)
+    log.info("ready", port=settings.port, concurrency=settings.worker.concurrency)
+    async with asyncio.TaskGroup() as beside:
+        tasks = [
+            beside.create_task(outbox.sweep(), name="sweep"),
+            beside.create_task(opened.broker.watch(), name="watch"),
+        ]
+        await worker.run(stop)
+        for task in tasks:
+            task.cancel()
+
+
+def _worker(settings: Settings, metrics: Metrics, opened: _Opened, outbox: Outbox, agents: Agents) -> Worker:
+    leases = Leases(opened.ledger)
+    processor = Processor(
+        broker=opened.broker,
+        ledger=opened.ledger,
+        outbox=outbox,
+        leases=leases,
+        agents=agents,
+        progress=opened.progress,
+        outcomes=Outcomes(settings.nats, settings.name, opened.broker.max_body),
+        metrics=metrics,
+        max_attempts=settings.worker.max_attempts,
+        scrub=settings.scrub,
+    )
+    tuning = settings.worker
+    return Worker(opened.broker, leases, processor, concurrency=tuning.concurrency, drain_seconds=tuning.drain_seconds)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for word in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(word, stop.set)

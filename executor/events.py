@@ -1,0 +1,229 @@
+"""CloudEvents in both content modes: a job comes in, a fact goes out. Pure.
+
+The rules are those of CloudEvents 1.0 and its NATS protocol binding, whose headers are spelled as the HTTP binding's.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.http import HTTPMessage, from_binary, from_structured, to_structured
+from cloudevents.core.exceptions import CloudEventValidationError
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contract import EVENT_TYPE_PREFIX, EXECUTE_TYPE
+from executor.errors import Rejected
+from executor.jobs import JobRequest
+
+INVALID = "invalid_event"
+STRUCTURED = "application/cloudevents"
+JSON = JSONFormat()
+
+LONGEST_ID = 255
+DEEPEST = 200
+
+Word = Literal["started", "progress", "interrupted", "completed", "failed", "cancelled"]
+Headers = Mapping[str, str]
+
+
+class JobData(BaseModel):
+    """The data of an `agent.execute` event."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True)
+
+    job_id: str = Field(min_length=1, max_length=LONGEST_ID)
+    trace_id: str | None = None
+    thread_id: str | None = Field(None, min_length=1, max_length=LONGEST_ID)
+    agent_definition: dict[str, Any]
+    input_payload: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What became of a job, for `agent.status.<word>`; `subject` is its id, `dataref` says where the rest is."""
+
+    word: Word
+    subject: str
+    data: dict[str, Any]
+    traceparent: str | None = None
+    dataref: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same outcome of the same job, so that seeing it twice is seeing one fact."""
+        return f"{quote(self.subject, safe=':')}:{self.word}"
+
+
+class Invalid(Rejected):
+    """An event that makes no job; `job_id` is there when it names one all the same."""
+
+    def __init__(self, message: str, job_id: str | None = None) -> None:
+        super().__init__(INVALID, message)
+        self.job_id = job_id
+
+
+def parse(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({EXECUTE_TYPE})) -> JobRequest:
+    """The job that an event asks for; raises Invalid that says which field is wrong.
+
+    Binary mode has a `ce-specversion` header and JSON data as its body; anything else is read as structured mode,
+    with or without its content type, since the specification's own example has none.
+    """
+    names = {name.lower(): value for name, value in headers.items()}
+    event = _event(names, body)
+    data = _object(event.get_data())
+    try:
+        _check_type(event.get_type(), accepted)
+        job = _job_data(data)
+    except Invalid as error:
+        raise Invalid(str(error), _name(data)) from None
+    traceparent = event.get_attributes().get("traceparent") or names.get("traceparent")
+    return JobRequest(
+        job_id=job.job_id,
+        thread_id=job.thread_id or job.job_id,
+        agent_definition=job.agent_definition,
+        input_payload=job.input_payload,
+        trace_id=job.trace_id,
+        traceparent=None if traceparent is None else str(traceparent),
+    )
+
+
+def render(fact: Fact, source: str) -> tuple[dict[str, str], bytes]:
+    """The headers and body of a fact, in structured mode."""
+    attributes = {
+        "id": fact.id,
+        "source": source,
+        "type": f"{EVENT_TYPE_PREFIX}.{fact.word}",
+        "subject": fact.subject,
+        "datacontenttype": "application/json",
+    }
+    extensions = {"traceparent": fact.traceparent, "dataref": fact.dataref}
+    attributes |= {name: value for name, value in extensions.items() if value}
+    message = to_structured(CloudEvent(attributes, fact.data), JSON)
+    return message.headers, message.body
+
+
+def _event(headers: Headers, body: bytes) -> BaseCloudEvent:
+    message = HTTPMessage(dict(headers), body)
+    structured = headers.get("content-type", "").startswith(STRUCTURED) or "ce-specversion" not in headers
+    read = from_structured if structured else from_binary
+    try:
+        return read(message, JSON, _strict_event)
+    except UnicodeDecodeError:
+        raise Invalid("the event is not UTF-8") from None
+    except RecursionError:
+        raise Invalid("the event is nested too deeply") from None
+    except (ValueError, TypeError, AttributeError):
+        raise Invalid("the event is not a CloudEvent in JSON") from None
+
+
+def _strict_event(attributes: dict[str, Any], data: Any) -> BaseCloudEvent:
+    # The SDK gives an event without an id a random one, and then the same event twice would be two events.
+    missing = [name for name in ("specversion", "id", "source", "type") if not attributes.get(name)]
+    if missing:
+        raise Invalid(f"{missing[0]}: the event has no {missing[0]}", _name(data))
+    try:
+        return CloudEvent(attributes, data)
+    except CloudEventValidationError as error:
+        raise Invalid("; ".join(_attribute_complaints(error)), _name(data)) from None
+
+
+def _attribute_complaints(error: CloudEventValidationError) -> Iterator[str]:
+    for name, problems in error.errors.items():
+        yield f"{name}: {problems[0]}"
+
+
+def _check_type(given: str, accepted: frozenset[str]) -> None:
+    if given not in accepted:
+        raise Invalid(f"type: {given!r} is not accepted here, {' or '.join(sorted(accepted))} is")
+
+
+def _object(data: Any) -> dict[str, Any]:
+    value = _loads(data) if isinstance(data, str | bytes) else data
+    if not isinstance(value, dict):
+        raise Invalid("data: is not a JSON object")
+    return value
+
+
+def _job_data(data: dict[str, Any]) -> JobData:
+    _refuse_unstorable(data)
+    try:
+        return JobData.model_validate(data)
+    except ValidationError as error:
+        raise Invalid("; ".join(describe(error, "data"))) from None
+
+
+def _name(data: Any) -> str | None:
+    """The job's id, if there is a good one in an event that is otherwise wrong."""
+    job_id = data.get("job_id") if isinstance(data, dict) else None
+    good = isinstance(job_id, str) and 0 < len(job_id) <= LONGEST_ID and _unstorable(job_id) is None
+    return job_id if good else None
+
+
+def _loads(data: str | bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise Invalid("data: is not JSON") from None
+
+
+def describe(error: ValidationError, root: str) -> Iterator[str]:
+    """Each complaint with the path of its field, in our words."""
+    for detail in error.errors(include_url=False, include_input=False):
+        yield f"{path_of((root, *detail['loc']))}: {_words(detail['type'], detail['msg'])}"
+
+
+def _words(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is missing"
+    if kind in {"too_short", "string_too_short"}:
+        return "is empty"
+    return message.replace("Input should", "must")
+
+
+def path_of(steps: tuple[str | int, ...]) -> str:
+    """`("data", "messages", 0)` as `data.messages[0]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+
+
+def _refuse_unstorable(data: dict[str, Any]) -> None:
+    """JSON allows what PostgreSQL and UTF-8 cannot hold: say where it is. Without recursion: the nesting is hostile."""
+    ahead: list[tuple[tuple[str | int, ...], Any]] = [(("data",), data)]
+    while ahead:
+        path, value = ahead.pop()
+        if len(path) > DEEPEST:
+            raise Invalid(f"{_printable(path_of(path[:3]))}: is nested too deeply")
+        if isinstance(value, dict):
+            ahead.extend(((*path, key), item) for key, item in value.items())
+            ahead.extend(((*path, "(a key)"), key) for key in value)
+        elif isinstance(value, list):
+            ahead.extend(((*path, index), item) for index, item in enumerate(value))
+        elif (problem := _unstorable(value)) is not None:
+            raise Invalid(f"{_printable(path_of(path))}: {problem}")
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "\\0")
+
+
+def _unstorable(value: Any) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is not a finite number"
+    if not isinstance(value, str):
+        return None
+    if "\0" in value:
+        return "holds a NUL character"
+    return None if value.isascii() or _is_unicode(value) else "holds half of a surrogate pair"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

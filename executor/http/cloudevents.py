@@ -1,0 +1,125 @@
+"""`POST /`: the same job as from NATS, in a content mode of the CloudEvents HTTP binding: structured, binary, batch."""
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from executor.desk import Desk, Order
+from executor.errors import Rejected
+from executor.events import parse
+from executor.http.problems import Problem, field_of
+from executor.http.state import State
+from executor.jobs import Job
+
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCH = "application/cloudevents-batch+json"
+LONGEST_WAIT = 300.0
+WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)\b")  # RFC 7240
+
+
+def router(state: State) -> APIRouter:
+    """The route that takes jobs."""
+    routes = APIRouter(tags=["jobs"])
+
+    @routes.post(
+        "/",
+        status_code=HTTPStatus.ACCEPTED,
+        responses={
+            200: {"description": "With `Prefer: wait=SECONDS`: the data of the terminal event"},
+            400: {"description": "A problem document that names the field; in a batch, the index too"},
+            409: {"description": "The id belongs to a job with other content"},
+            413: {"description": "Larger than the broker's largest message"},
+        },
+        openapi_extra={"requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}},
+    )
+    async def submit(request: Request) -> JSONResponse:
+        """Store a job durably; 202 says that it will run."""
+        desk = state.open_desk()
+        body = await _body(request, state.max_body)
+        if request.headers.get("content-type", "").startswith(BATCH):
+            return await _submit_batch(desk, body)
+        return await _submit_one(desk, _headers(request), body, _patience(request))
+
+    return routes
+
+
+async def _submit_one(desk: Desk, headers: dict[str, str], body: bytes, patience: float) -> JSONResponse:
+    order = await _order(desk, headers, body)
+    await desk.submit([order])
+    ended = await desk.wait(order.job.job_id, patience) if patience else None
+    if ended is not None:
+        return JSONResponse(terminal_data(ended))
+    return JSONResponse(_receipt(order), HTTPStatus.ACCEPTED, {"Location": _location(order)})
+
+
+async def _submit_batch(desk: Desk, body: bytes) -> JSONResponse:
+    orders = []
+    for index, event in enumerate(_events(body)):
+        try:
+            orders.append(await _order(desk, STRUCTURED, json.dumps(event).encode()))
+        except Rejected as error:
+            detail = str(error)
+            raise Problem(HTTPStatus.BAD_REQUEST, f"[{index}] {detail}", index=index, **field_of(detail)) from None
+    await desk.submit(orders)
+    return JSONResponse({"jobs": [_receipt(order) for order in orders]}, HTTPStatus.ACCEPTED)
+
+
+async def _order(desk: Desk, headers: dict[str, str], body: bytes) -> Order:
+    order = Order(parse(headers, body), headers, body)
+    await desk.definitions.check(order.job)
+    return order
+
+
+def _events(body: bytes) -> list[Any]:
+    try:
+        events = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the batch is not JSON") from None
+    if not isinstance(events, list):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the batch is not a JSON array of events")
+    return events
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"larger than {limit} bytes")
+    return bytes(body)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """What of a request belongs to the event: never its credentials or cookies."""
+    names = {"content-type", "traceparent", "tracestate"}
+    return {name: value for name, value in request.headers.items() if name in names or name.startswith("ce-")}
+
+
+def _patience(request: Request) -> float:
+    found = WAIT.search(request.headers.get("prefer", ""))
+    return min(float(found[1]), LONGEST_WAIT) if found else 0.0
+
+
+def _location(order: Order) -> str:
+    return f"/jobs/{quote(order.job.job_id, safe='')}"
+
+
+def _receipt(order: Order) -> dict[str, str]:
+    return {"job_id": order.job.job_id, "location": _location(order)}
+
+
+def terminal_data(job: Job) -> dict[str, Any]:
+    """The data of the event that told how the job ended."""
+    about = {"job_id": job.job_id}
+    match job.status:
+        case "completed":
+            return {**about, "result": job.result, "attempts": job.attempts, "duration_ms": job.duration_ms}
+        case "failed":
+            return {**about, "error": job.error}
+        case status:
+            return {**about, "status": status}

@@ -1,0 +1,54 @@
+"""Liveness, readiness, metrics."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from contract import HEALTH_PATH, METRICS_PATH, READY_PATH
+from executor.errors import ExecutorError
+from executor.http.state import Check, State
+
+CHECK_SECONDS = 3.0
+
+
+def router(state: State) -> APIRouter:
+    """The routes that Kubernetes and Prometheus ask."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get(HEALTH_PATH)
+    async def health() -> dict[str, str]:
+        """Whether the process and its event loop are alive."""
+        return {"status": "alive"}
+
+    @routes.get(READY_PATH, responses={503: {"description": "Not ready; the body says what is missing"}})
+    async def ready() -> JSONResponse:
+        """Whether jobs can be worked on: NATS, Postgres and the consumer decide; Dragonfly is only told."""
+        deciding = await _ask(state.deciding)
+        told = await _ask(state.reported)
+        is_ready = state.desk is not None and not state.stopping and all(word == "ok" for word in deciding.values())
+        body = {"status": "ready" if is_ready else "not ready", "checks": {**deciding, **told}}
+        return JSONResponse(body, 200 if is_ready else 503)
+
+    @routes.get(METRICS_PATH)
+    async def metrics() -> Response:
+        """Prometheus's text format."""
+        return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+async def _ask(checks: dict[str, Check]) -> dict[str, str]:
+    words = await asyncio.gather(*(_word(check) for check in checks.values()))
+    return dict(zip(checks, words, strict=True))
+
+
+async def _word(check: Check) -> str:
+    try:
+        await asyncio.wait_for(check(), CHECK_SECONDS)
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:.0f} s"
+    except ExecutorError as error:
+        return str(error)
+    return "ok"

@@ -1,0 +1,63 @@
+"""`GET /jobs`: what runs and ran."""
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+
+from executor.http.problems import Problem
+from executor.http.state import State
+from executor.jobs import Job
+
+Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
+
+
+def router(state: State) -> APIRouter:
+    """The routes that tell about jobs."""
+    routes = APIRouter(tags=["jobs"])
+
+    @routes.get("/jobs")
+    async def jobs(
+        status: Status | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """The newest jobs first; `next` is the cursor of the following page, or null."""
+        register = state.open_desk().register
+        before = await register.job(_decoded(cursor)) if cursor else None
+        if cursor and before is None:
+            raise Problem(HTTPStatus.BAD_REQUEST, "cursor: is not one of ours, or its job has expired", field="cursor")
+        page = await register.jobs(limit, status, before)
+        return {
+            "jobs": [shown(job) for job in page],
+            "next": _encoded(page[-1].job_id) if len(page) == limit else None,
+        }
+
+    @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
+    async def job(job_id: str) -> dict[str, Any]:
+        """One job."""
+        found = await state.open_desk().register.job(job_id)
+        if found is None:
+            raise Problem(HTTPStatus.NOT_FOUND, f"no job {job_id!r}")
+        return shown(found)
+
+    return routes
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """A job as the API shows it."""
+    names = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
+    return {name: getattr(job, name) for name in names}
+
+
+def _encoded(job_id: str) -> str:
+    return base64.urlsafe_b64encode(job_id.encode()).decode()
+
+
+def _decoded(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor.encode()).decode()
+    except (binascii.Error, UnicodeError):
+        raise Problem(HTTPStatus.BAD_REQUEST, "cursor: is not one of ours", field="cursor") from None

@@ -1,0 +1,61 @@
+"""The API as an application, and the server that runs it on a socket of ours."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI
+
+from executor.errors import Misconfigured
+from executor.http import cloudevents, health, jobs, problems
+from executor.http.state import State
+
+
+def application(state: State) -> FastAPI:
+    """All routes."""
+    app = FastAPI(title="Agent executor", version=version("agent-executor"), redoc_url=None)
+    for part in (cloudevents, jobs, health):
+        app.include_router(part.router(state))
+    problems.install(app)
+    return app
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its hands on the signals: one stop event ends the whole process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # noqa: D102 - see the class
+        yield
+
+
+async def serve(state: State, port: int, stop: asyncio.Event) -> None:
+    """Serve until `stop`, then let requests end for two seconds; raises Misconfigured where the port is taken."""
+    with _listening(port) as listener:
+        config = uvicorn.Config(
+            application(state),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            server_header=False,
+        )
+        server = Server(config)
+        serving = asyncio.create_task(server.serve([listener]), name="http")
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        server.should_exit = True
+        await serving
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    try:
+        listener = socket.create_server(("0.0.0.0", port), backlog=512)
+    except OSError as error:
+        raise Misconfigured(f"PORT {port}: {error.strerror}") from error
+    with listener:
+        yield listener

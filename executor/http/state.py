@@ -1,0 +1,28 @@
+"""What the API stands on: nothing while the service starts, everything once it is open."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from executor.desk import Desk
+from executor.errors import TryAgain
+from executor.telemetry import Metrics
+
+Check = Callable[[], Coroutine[None, None, None]]
+
+
+@dataclass
+class State:
+    """Filled in by the service; `deciding` checks make it ready, `reported` ones are only told."""
+
+    metrics: Metrics
+    desk: Desk | None = None
+    deciding: dict[str, Check] = field(default_factory=dict)
+    reported: dict[str, Check] = field(default_factory=dict)
+    stopping: bool = False
+    max_body: int = 1024 * 1024
+
+    def open_desk(self) -> Desk:
+        """The desk; raises TryAgain while there is none."""
+        if self.desk is None:
+            raise TryAgain("the service is starting: it waits for NATS and Postgres")
+        return self.desk

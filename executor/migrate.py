@@ -1,0 +1,146 @@
+"""Migrations: plain SQL files in order, once, under a lock; then LangGraph's own tables by LangGraph's own set-up."""
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import structlog
+from psycopg.rows import DictRow, dict_row
+
+from executor import checkpoints
+from executor.errors import Misconfigured
+from executor.settings import PostgresSettings
+
+log = structlog.get_logger()
+
+LOCK = 0x6167_656E_7465_7865  # "agentexe": the advisory lock that all pods of a database agree on
+LOCK_POLL_SECONDS = 0.2
+CONNECT_SECONDS = 120.0
+FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.up\.sql$")
+
+RECORD = """
+CREATE TABLE IF NOT EXISTS executor_migrations (
+    version    integer     PRIMARY KEY,
+    name       text        NOT NULL,
+    digest     text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file; `digest` tells whether an applied file was changed afterwards."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statements."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrate(settings: PostgresSettings, folder: Path) -> list[str]:
+    """Bring the database to the newest version; returns the names that were applied now.
+
+    A failing file leaves no trace of itself. Waits for the database for two minutes. Raises Misconfigured, or psycopg's
+    error with the file's name as a note.
+    """
+    wanted = read(folder)
+    with _connect(settings) as connection, _locked(connection):
+        connection.execute(RECORD)
+        applied = [m.name for m in _pending(connection, wanted) if _apply(connection, m)]
+        checkpoints.create_tables(connection)
+    return applied
+
+
+def read(folder: Path) -> list[Migration]:
+    """The migrations of a folder in order; raises Misconfigured when there is none or two share a number."""
+    files = sorted(path for path in folder.glob("*.up.sql"))
+    migrations = [_read(path) for path in files]
+    versions = [m.version for m in migrations]
+    if not migrations:
+        raise Misconfigured(f"{folder}: no migrations here")
+    if len(set(versions)) != len(versions):
+        raise Misconfigured(f"{folder}: two migrations share a number")
+    return migrations
+
+
+def default_folder() -> Path:
+    """`migrations/` beside the package in a checkout, `/app/migrations` in the image."""
+    checkout = Path(__file__).parent.parent / "migrations"
+    return checkout if checkout.is_dir() else Path("/app/migrations")
+
+
+def _read(path: Path) -> Migration:
+    match = FILE.match(path.name)
+    if match is None:
+        raise Misconfigured(f"{path.name}: a migration is named NNNN_name.up.sql")
+    return Migration(int(match[1]), match[2], path.read_text(encoding="utf-8"))
+
+
+def _connect(settings: PostgresSettings) -> psycopg.Connection[DictRow]:
+    deadline = time.monotonic() + CONNECT_SECONDS
+    pause = 0.5
+    while True:
+        try:
+            return psycopg.connect(**settings.conninfo(), autocommit=True, row_factory=dict_row, connect_timeout=10)
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("waiting for Postgres", host=settings.host, error=str(error).strip())
+        time.sleep(pause)
+        pause = min(pause * 2, 10)
+
+
+@contextmanager
+def _locked(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
+    # Polled, not blocked on: a blocked session is a transaction that CREATE INDEX CONCURRENTLY, in the set-up of
+    # LangGraph's tables, waits for, and that is a deadlock.
+    while not _fetch(connection, "SELECT pg_try_advisory_lock(%s) AS taken", LOCK)[0]["taken"]:
+        log.info("waiting for another migration to end")
+        time.sleep(LOCK_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def _pending(connection: psycopg.Connection[DictRow], wanted: list[Migration]) -> list[Migration]:
+    applied = {
+        row["version"]: row for row in _fetch(connection, "SELECT version, name, digest FROM executor_migrations")
+    }
+    for migration in wanted:
+        row = applied.get(migration.version)
+        if row is not None and row["digest"] != migration.digest:
+            raise Misconfigured(
+                f"migration {migration.version:04} was changed after it was applied: add a new one instead"
+            )
+    # A version that the database has and this folder has not is a newer image's: it stays compatible with this one.
+    return [migration for migration in wanted if migration.version not in applied]
+
+
+def _apply(connection: psycopg.Connection[DictRow], migration: Migration) -> bool:
+    log.info("applying migration", version=migration.version, name=migration.name)
+    try:
+        with connection.transaction():
+            connection.execute(migration.sql.encode())
+            connection.execute(
+                "INSERT INTO executor_migrations (version, name, digest) VALUES (%s, %s, %s)",
+                [migration.version, migration.name, migration.digest],
+            )
+    except psycopg.Error as error:
+        error.add_note(f"in migration {migration.version:04}_{migration.name}")
+        raise
+    return True
+
+
+def _fetch(connection: psycopg.Connection[DictRow], query: str, *values: object) -> list[DictRow]:
+    return connection.execute(query.encode(), values).fetchall()

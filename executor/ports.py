@@ -1,0 +1,92 @@
+"""What the worker needs of the world, as narrow as its need; the adapters satisfy it silently."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from executor.entries import Entry, Happening
+from executor.jobs import Busy, Claim, Conflict, Finished, Identity, JobRequest, Message, Outcome, Result
+
+Emit = Callable[[Happening], None]
+
+
+class Delivery(Protocol):
+    """One delivery of a job's message."""
+
+    @property
+    def subject(self) -> str: ...  # noqa: D102
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+    @property
+    def stream(self) -> str: ...  # noqa: D102
+    @property
+    def sequence(self) -> int: ...  # noqa: D102
+
+    async def ack(self) -> None:
+        """Done with."""
+
+    async def nak(self, after: float = 0.0) -> None:
+        """Deliver it again after so many seconds."""
+
+    async def in_progress(self) -> None:
+        """Still at it."""
+
+
+class Broker(Protocol):
+    """Where jobs come from and facts go to."""
+
+    async def take(self) -> Delivery | None:
+        """The next job, if there is one soon; raises TryAgain."""
+
+    async def publish(self, message: Message) -> None:
+        """Publish and wait until it is stored; raises TryAgain, or ExecutorError when it can never be."""
+
+
+class Ledger(Protocol):
+    """Who works on what; every method raises TryAgain."""
+
+    async def claim(self, job: Identity) -> Claim | Busy | Finished | Conflict:
+        """Take the job and count the attempt."""
+
+    async def renew(self, claims: Iterable[Claim]) -> set[str]:
+        """The ids of those that are still ours."""
+
+    async def release(self, claim: Claim, *, unused: bool) -> None:
+        """Back to the queue."""
+
+    async def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """Write the outcome; raises LeaseLost."""
+
+    async def promise(self, messages: Sequence[Message]) -> None:
+        """Promise messages that belong to no job."""
+
+    async def overdue(self) -> Sequence[Message]:
+        """Messages that were promised a while ago and are not marked."""
+
+    async def published(self, messages: Sequence[Message]) -> None:
+        """The broker has them."""
+
+
+class Run(Protocol):
+    """A job on its graph."""
+
+    async def finish(self) -> Result:
+        """To the end; raises Drained."""
+
+    def drain(self) -> None:
+        """Stop at the next step."""
+
+
+class Agents(Protocol):
+    """Who can run jobs."""
+
+    async def open(self, job: JobRequest, emit: Emit) -> Run:
+        """A run of the job; raises Rejected."""
+
+
+class Stream(Protocol):
+    """Where happenings go."""
+
+    def emit(self, entry: Entry) -> None:
+        """At once, and never failing."""

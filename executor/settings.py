@@ -1,0 +1,208 @@
+"""The only reader of the environment: each group is read once into a frozen object."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from contract import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_DRAIN_SECONDS,
+    DEFAULT_SUBJECT_PREFIX,
+    PORT,
+    Env,
+    dead_letter_stream,
+    status_stream,
+)
+from executor.errors import Misconfigured
+
+Word = Annotated[str, Field(min_length=1)]
+NetworkPort = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Group(BaseModel):
+    """Settings that belong together; every field names its environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read the group; raises Misconfigured with one line that names every variable that is missing or wrong."""
+        try:
+            return cls.model_validate(_given(environ))
+        except ValidationError as error:
+            raise Misconfigured("; ".join(_complaints(error))) from None
+
+    @classmethod
+    def variables(cls) -> dict[str, bool]:
+        """The environment variables of the group, and whether each is required."""
+        return {str(field.validation_alias): field.is_required() for field in cls.model_fields.values()}
+
+
+class NatsSettings(Group):
+    """The broker, and the names of what lies on it."""
+
+    url: Word = Field(validation_alias=Env.NATS_URL)
+    stream: Word = Field(validation_alias=Env.NATS_STREAM_NAME)
+    consumer: Word = Field(validation_alias=Env.NATS_CONSUMER_GROUP)
+    subject_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = Field(
+        DEFAULT_SUBJECT_PREFIX, validation_alias=Env.EXECUTOR_SUBJECT_PREFIX
+    )
+    replicas: Annotated[int, Field(ge=1, le=5)] = Field(1, validation_alias=Env.EXECUTOR_STREAM_REPLICAS)
+    user: str | None = Field(None, validation_alias=Env.NATS_USER)
+    password: SecretStr | None = Field(None, validation_alias=Env.NATS_PASSWORD)
+    creds: SecretStr | None = Field(None, validation_alias=Env.NATS_CREDS)
+    ca: str | None = Field(None, validation_alias=Env.NATS_CA)
+
+    @property
+    def servers(self) -> list[str]:
+        """The servers of the URL, one by one."""
+        return [server.strip() for server in self.url.split(",") if server.strip()]
+
+    @property
+    def status_stream(self) -> str:
+        """The stream of results."""
+        return status_stream(self.stream)
+
+    @property
+    def dead_letter_stream(self) -> str:
+        """The stream of dead letters."""
+        return dead_letter_stream(self.stream)
+
+    def subject(self, *tokens: str) -> str:
+        """A subject below the prefix."""
+        return ".".join((self.subject_prefix, *tokens))
+
+
+class PostgresSettings(Group):
+    """The database of checkpoints and of the ledger."""
+
+    host: Word = Field(validation_alias=Env.POSTGRES_HOST)
+    port: NetworkPort = Field(validation_alias=Env.POSTGRES_PORT)
+    database: Word = Field(validation_alias=Env.POSTGRES_DB)
+    user: Word = Field(validation_alias=Env.POSTGRES_USER)
+    password: SecretStr = Field(validation_alias=Env.POSTGRES_PASSWORD)
+    sslmode: str | None = Field(None, validation_alias=Env.POSTGRES_SSLMODE)
+    sslrootcert: str | None = Field(None, validation_alias=Env.POSTGRES_SSLROOTCERT)
+
+    def conninfo(self) -> dict[str, Any]:
+        """Keyword arguments of a libpq connection; holds the password."""
+        given = {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password.get_secret_value(),
+            "sslmode": self.sslmode,
+            "sslrootcert": self.sslrootcert,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+
+class DragonflySettings(Group):
+    """The Redis-protocol server that events are streamed through."""
+
+    host: Word = Field(validation_alias=Env.DRAGONFLY_HOST)
+    port: NetworkPort = Field(validation_alias=Env.DRAGONFLY_PORT)
+    password: SecretStr | None = Field(None, validation_alias=Env.DRAGONFLY_PASSWORD)
+    keep_seconds: Annotated[int, Field(ge=1)] = Field(3600, validation_alias=Env.EXECUTOR_EVENTS_KEEP_SECONDS)
+    keep_entries: Annotated[int, Field(ge=1)] = Field(10_000, validation_alias=Env.EXECUTOR_EVENTS_KEEP_ENTRIES)
+
+
+class ModelSettings(Group):
+    """The providers of language models; a key that is missing refuses the definitions that need it."""
+
+    openai_api_key: SecretStr | None = Field(None, validation_alias=Env.OPENAI_API_KEY)
+    openai_base_url: str | None = Field(None, validation_alias=Env.OPENAI_BASE_URL)
+    anthropic_api_key: SecretStr | None = Field(None, validation_alias=Env.ANTHROPIC_API_KEY)
+    anthropic_base_url: str | None = Field(None, validation_alias=Env.ANTHROPIC_BASE_URL)
+    default: Annotated[str, Field(pattern=r"^[^:]+:.+$")] = Field(
+        "openai:gpt-4.1-mini",
+        validation_alias=Env.EXECUTOR_DEFAULT_MODEL,
+        description="`provider:model` of an agent that names none",
+    )
+
+
+class WorkerSettings(Group):
+    """How jobs are worked."""
+
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = Field(
+        DEFAULT_CONCURRENCY, validation_alias=Env.EXECUTOR_CONCURRENCY
+    )
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        DEFAULT_DRAIN_SECONDS, validation_alias=Env.EXECUTOR_DRAIN_SECONDS
+    )
+    max_attempts: Annotated[int, Field(ge=1)] = Field(5, validation_alias=Env.EXECUTOR_MAX_ATTEMPTS)
+
+
+class ServiceSettings(Group):
+    """The process itself."""
+
+    name: Word = Field("agent-executor", validation_alias=Env.EXECUTOR_NAME, description="the `source` of every event")
+    port: NetworkPort = Field(PORT, validation_alias=Env.PORT)
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
+        "info", validation_alias=Env.EXECUTOR_LOG_LEVEL
+    )
+
+
+class Settings(ServiceSettings):
+    """All that `agent-executor serve` reads."""
+
+    nats: NatsSettings
+    postgres: PostgresSettings
+    dragonfly: DragonflySettings
+    models: ModelSettings
+    worker: WorkerSettings
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read every group; raises Misconfigured with one line that names all that is missing or wrong."""
+        groups: dict[str, Any] = {}
+        complaints: list[str] = []
+        for name, group in cls.groups():
+            try:
+                groups[name] = group.read(environ)
+            except Misconfigured as error:
+                complaints.append(str(error))
+        if complaints:
+            raise Misconfigured("; ".join(complaints))
+        del groups["service"]
+        return cls.model_validate({**_given(environ), **groups})
+
+    def scrub(self, text: str) -> str:
+        """The text without any secret of these settings."""
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> Iterator[str]:
+        for name, _ in self.groups():
+            for _, value in getattr(self, name, self):
+                if isinstance(value, SecretStr):
+                    yield value.get_secret_value()
+
+    @classmethod
+    def groups(cls) -> Iterator[tuple[str, type[Group]]]:
+        """The groups by name."""
+        yield "service", ServiceSettings
+        for name, field in cls.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+                yield name, field.annotation
+
+    @classmethod
+    def variables(cls) -> dict[str, bool]:
+        """The environment variables of all groups, and whether each is required."""
+        return {name: required for _, group in cls.groups() for name, required in group.variables().items()}
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if value}  # an empty variable is one that is not set
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for detail in error.errors(include_url=False, include_input=False):
+        name = str(detail["loc"][0])
+        if detail["type"] == "missing":
+            yield f"{name} is missing"
+        else:
+            yield f"{name} is wrong: {detail['msg'][0].lower()}{detail['msg'][1:]}"

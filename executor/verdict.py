@@ -1,0 +1,72 @@
+"""What follows from an attempt that failed. Pure."""
+
+from dataclasses import dataclass
+from random import Random
+
+from executor.errors import LeaseLost, Rejected
+
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 60.0
+EXHAUSTED = "exhausted"
+
+PERMANENT_STATUS = frozenset({400, 401, 403, 404, 422})
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The job comes again after so many seconds."""
+
+    after: float
+    cause: str
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """The job has failed for good; `reason` is the last token of the dead letter's subject."""
+
+    reason: str
+    type: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Somebody else has the job: say nothing."""
+
+
+Verdict = Retry | DeadLetter | GiveUp
+
+
+def judge(error: BaseException, attempt: int, max_attempts: int, jitter: Random) -> Verdict:
+    """The sender's fault ends the job at once; anything else is tried again, up to `max_attempts` in all."""
+    if isinstance(error, LeaseLost):
+        return GiveUp()
+    if isinstance(error, Rejected):
+        return rejection(error)
+    if refused_by_model(error):
+        return DeadLetter("model_refused", type(error).__name__, str(error), retryable=False)
+    if attempt >= max_attempts:
+        return DeadLetter(EXHAUSTED, type(error).__name__, str(error) or repr(error), retryable=True)
+    return Retry(delay(attempt, jitter), repr(error))
+
+
+def rejection(error: Rejected) -> DeadLetter:
+    """The end of what the sender got wrong."""
+    return DeadLetter(error.reason, error.reason, str(error), retryable=False)
+
+
+def worker_lost(attempts: int) -> DeadLetter:
+    """The end of a job whose every attempt took its worker down."""
+    return DeadLetter(EXHAUSTED, "worker_lost", f"its worker died in each of {attempts} attempts", retryable=True)
+
+
+def delay(attempt: int, jitter: Random) -> float:
+    """Seconds before the next attempt: doubling from 1 to 60, the upper half at random so that jobs spread."""
+    longest = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt)
+    return max(FIRST_DELAY, jitter.uniform(longest / 2, longest))
+
+
+def refused_by_model(error: BaseException) -> bool:
+    """Whether a provider's HTTP client said that the request itself is wrong; they share the attribute, not a class."""
+    return getattr(error, "status_code", None) in PERMANENT_STATUS

@@ -1,0 +1,47 @@
+"""What the function knows of the cluster: the few fields of each composed resource that its decisions need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One of an observed resource's conditions; Unknown where it has none of that type."""
+
+    status: str = UNKNOWN
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One composed resource as the cluster has it. `replicas` is what its spec asks for."""
+
+    name: str
+    generation: int = 0
+    replicas: int | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+    def count(self, name: str) -> int:
+        """A number in the status; 0 where it is missing, as Kubernetes leaves out zeros."""
+        value = self.status.get(name)
+        return value if isinstance(value, int) else 0
+
+    def condition(self, kind: str) -> Condition:
+        """The condition of that type."""
+        conditions = self.status.get("conditions")
+        for entry in conditions if isinstance(conditions, list) else ():
+            if isinstance(entry, dict) and entry.get("type") == kind:
+                return Condition(*(str(entry.get(key, "")) for key in ("status", "reason", "message")))
+        return Condition()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The composed resources by their key, and which CustomResourceDefinitions are there (not in it: not known yet)."""
+
+    resources: Mapping[str, Observed] = field(default_factory=dict)
+    definitions: Mapping[str, bool] = field(default_factory=dict)

@@ -1,0 +1,47 @@
+"""The KEDA ScaledObject: replicas follow the consumer's lag, and go one pod at a time."""
+
+from typing import Any
+
+from function.resources import metadata
+from function.targets import Manifest
+from function.xr import Agent
+
+STABLE_SECONDS = 300
+
+
+def build(agent: Agent) -> Manifest:
+    """The ScaledObject; it and its HorizontalPodAutoscaler are named like the Deployment."""
+    scaling = agent.spec.scaling
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": metadata.of(agent, agent.base),
+        "spec": {
+            "scaleTargetRef": {"name": agent.base},
+            "minReplicaCount": scaling.min_replicas,
+            "maxReplicaCount": scaling.max_replicas,
+            "fallback": {
+                "failureThreshold": 3,
+                "replicas": max(scaling.min_replicas, 1),
+                "behavior": "currentReplicasIfHigher",
+            },
+            "advanced": {"horizontalPodAutoscalerConfig": {"name": agent.base, "behavior": _behaviour(agent)}},
+            "triggers": [{"type": "nats-jetstream", "metadata": _trigger(agent)}],
+        },
+    }
+
+
+def _behaviour(agent: Agent) -> dict[str, Any]:
+    """Scale in slowly: the next pod goes when the last one has had its time to drain."""
+    one_pod = {"type": "Pods", "value": 1, "periodSeconds": min(60 + agent.spec.drain.seconds, 1800)}
+    return {"scaleDown": {"stabilizationWindowSeconds": STABLE_SECONDS, "policies": [one_pod]}}
+
+
+def _trigger(agent: Agent) -> dict[str, str]:
+    return {
+        "natsServerMonitoringEndpoint": agent.monitoring_endpoint,
+        "account": agent.spec.scaling.account,
+        "stream": agent.spec.nats_stream_name,
+        "consumer": agent.consumer_group,
+        "lagThreshold": str(agent.spec.scaling.lag_threshold),
+    }

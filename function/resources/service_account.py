@@ -1,0 +1,15 @@
+"""The ServiceAccount: an identity without a token, since the executor never talks to Kubernetes."""
+
+from function.resources import metadata
+from function.targets import Manifest
+from function.xr import Agent
+
+
+def build(agent: Agent) -> Manifest:
+    """The ServiceAccount of the claim's pods."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata.of(agent, agent.base),
+        "automountServiceAccountToken": False,
+    }

@@ -1,0 +1,1 @@
+"""What the checkout needs beside Python: pinned, built once, kept outside of it."""

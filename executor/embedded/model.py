@@ -1,0 +1,83 @@
+"""A local model server that speaks OpenAI's chat completions and answers as the prompt's own script says."""
+
+import asyncio
+import hashlib
+import json
+import socket
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from executor.embedded import chat
+from executor.embedded.chat import JsonObject
+from executor.embedded.loopback import HOST
+from executor.embedded.script import Turn, turn_for
+
+REMEMBERED = 1000
+
+
+class Model:
+    """The running server: its `url` for OPENAI_BASE_URL, and the last `requests` it got, the newest last."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://{HOST}:{port}/v1"
+        self.requests: deque[JsonObject] = deque(maxlen=REMEMBERED)
+        self._arrivals: Counter[str] = Counter()
+
+    async def complete(self, request: Request) -> Response:
+        """Answer POST /v1/chat/completions; a malformed script is a bad request."""
+        asked = await request.json()
+        self.requests.append(asked)
+        identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+        self._arrivals[identity] += 1
+        try:
+            turn = turn_for(asked["messages"])
+        except ValueError as error:
+            turn = Turn(status=400, say=f"the script: {error}")
+        if status := turn.refusal(self._arrivals[identity]):
+            return JSONResponse(chat.failure(status, turn.say or "as the script says"), status)
+        return await _answer(turn, asked, identity)
+
+
+async def _answer(turn: Turn, asked: JsonObject, identity: str) -> Response:
+    if asked.get("stream"):
+        return StreamingResponse(_stream(turn, asked, identity), media_type="text/event-stream")
+    await asyncio.sleep(turn.delay * len(chat.words(turn.say)))
+    return JSONResponse(chat.completion(turn, asked, identity))
+
+
+async def _stream(turn: Turn, asked: JsonObject, identity: str) -> AsyncIterator[str]:
+    for event in chat.chunks(turn, asked, identity):
+        await asyncio.sleep(turn.delay)
+        yield event
+    yield chat.END
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: whoever opened the model ends it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def scripted() -> AsyncIterator[Model]:
+    """A scripted model on a free loopback port, closed at the end with what it still answers."""
+    with socket.create_server((HOST, 0)) as listener:
+        model = Model(listener.getsockname()[1])
+        app = Starlette(routes=[Route("/v1/chat/completions", model.complete, methods=["POST"])])
+        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield model
+        finally:
+            server.should_exit = True
+            await serving

@@ -10,6 +10,7 @@ import click
 import structlog
 import uvloop
 
+from executor.commands import dead_letters, jobs
 from executor.errors import ExecutorError
 from executor.settings import NatsSettings, PostgresSettings, ServiceSettings, Settings
 from executor.telemetry import configure_logs
@@ -45,7 +46,7 @@ def migrate(folder: Path | None) -> None:
 @cli.command()
 def streams() -> None:
     """Create or update the NATS streams and the consumer. Safe to run again."""
-    from executor.broker import connect  # noqa: PLC0415 - the other commands need no NATS
+    from executor.broker import connect, provision  # noqa: PLC0415 - the other commands need no NATS
     from executor.streams import layout  # noqa: PLC0415
 
     settings = NatsSettings.read(os.environ)
@@ -53,7 +54,7 @@ def streams() -> None:
 
     async def run() -> None:
         async with connect(settings) as broker:
-            await broker.provision(wanted)
+            await provision(broker.jetstream, wanted)
 
     _run(run)
     log.info("provisioned", streams=[stream.name for stream in wanted.streams], consumer=wanted.consumer.name)
@@ -67,6 +68,12 @@ def dev(*, as_json: bool, data: Path | None) -> None:
     from executor.embedded.dev import dev as run  # noqa: PLC0415 - its servers are an extra
 
     sys.exit(asyncio.run(run(as_json=as_json, data=data)))
+
+
+cli.add_command(jobs.submit)
+cli.add_command(jobs.watch)
+cli.add_command(jobs.jobs)
+cli.add_command(dead_letters.dlq)
 
 
 def main() -> None:

@@ -5,26 +5,20 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import structlog
 
 from executor import broker, checkpoints, ledger, progress
 from executor.agents.agents import Agents
 from executor.broker import Broker
-from executor.desk import Desk
 from executor.errors import TryAgain
 from executor.http.server import serve as serve_http
 from executor.http.state import State
-from executor.leases import LEASE_SECONDS, Leases
-from executor.ledger import Ledger, Pool
-from executor.outbox import Outbox
-from executor.outcomes import Outcomes
-from executor.process import Processor
-from executor.progress import Progress
+from executor.leases import LEASE_SECONDS
+from executor.ledger import Ledger, Register
+from executor.service import Opened, Service
 from executor.settings import Settings
 from executor.telemetry import Metrics
-from executor.worker import Worker
 
 log = structlog.get_logger()
 
@@ -65,22 +59,16 @@ async def _work_until(stop: asyncio.Event, settings: Settings, state: State) -> 
 async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
     async with (
         ledger.open_pool(settings.postgres) as pool,
+        checkpoints.open_savers(settings.checkpoints, settings.postgres, pool, state.metrics) as savers,
         progress.open_progress(settings.dragonfly) as stream,
+        progress.open_reader(settings.dragonfly) as reader,
         _connected(settings, state) as nats,
     ):
         book = Ledger(pool, LEASE_SECONDS)
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=stream.check)
         await _until_ready(state)
-        await _run(settings, state, stop, _Opened(pool, stream, nats, book))
-
-
-@dataclass(frozen=True)
-class _Opened:
-    pool: Pool
-    progress: Progress
-    broker: Broker
-    ledger: Ledger
+        await _run(settings, state, stop, Opened(savers, stream, reader, nats, book, Register(pool)))
 
 
 @asynccontextmanager
@@ -108,39 +96,11 @@ async def _until_ready(state: State) -> None:
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _run(settings: Settings, state: State, stop: asyncio.Event, opened: _Opened) -> None:
-    outbox = Outbox(opened.broker, opened.ledger)
-    agents = Agents(settings.models, checkpoints.saver(opened.pool))
-    worker = _worker(settings, state.metrics, opened, outbox, agents)
-    state.max_body = opened.broker.max_body
-    state.desk = Desk(opened.ledger, outbox, agents, settings.nats)
+async def _run(settings: Settings, state: State, stop: asyncio.Event, opened: Opened) -> None:
+    service = Service(settings, state.metrics, opened, Agents(settings.models, opened.savers.of))
+    state.desk = service.desk
     log.info("ready", port=settings.port, concurrency=settings.worker.concurrency)
-    async with asyncio.TaskGroup() as beside:
-        tasks = [
-            beside.create_task(outbox.sweep(), name="sweep"),
-            beside.create_task(opened.broker.watch(), name="watch"),
-        ]
-        await worker.run(stop)
-        for task in tasks:
-            task.cancel()
-
-
-def _worker(settings: Settings, metrics: Metrics, opened: _Opened, outbox: Outbox, agents: Agents) -> Worker:
-    leases = Leases(opened.ledger)
-    processor = Processor(
-        broker=opened.broker,
-        ledger=opened.ledger,
-        outbox=outbox,
-        leases=leases,
-        agents=agents,
-        progress=opened.progress,
-        outcomes=Outcomes(settings.nats, settings.name, opened.broker.max_body),
-        metrics=metrics,
-        max_attempts=settings.worker.max_attempts,
-        scrub=settings.scrub,
-    )
-    tuning = settings.worker
-    return Worker(opened.broker, leases, processor, concurrency=tuning.concurrency, drain_seconds=tuning.drain_seconds)
+    await service.run(stop)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -2,25 +2,30 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
+
+import structlog
 
 from executor.errors import ExecutorError, TryAgain
 from executor.events import Headers
-from executor.jobs import Identity, Job, JobRequest, Message
+from executor.jobs import TERMINAL, Job, JobRequest, Message, Order, Origin, Wake
 from executor.outbox import Outbox
-from executor.settings import NatsSettings
+from executor.outcomes import Outcomes
+
+log = structlog.get_logger()
 
 FIRST_LOOK = 0.05
 LONGEST_LOOK = 0.5
-ENDED = frozenset({"interrupted", "completed", "failed", "cancelled"})
+ENDED = TERMINAL | {"interrupted"}
 
 
 class Register(Protocol):
     """The ledger, as far as people are concerned; every method raises TryAgain."""
 
-    async def queue(self, jobs: Sequence[tuple[Identity, Message]]) -> int | None:
+    async def queue(self, orders: Sequence[Order]) -> int | None:
         """Write down jobs and promise their messages; the index of the first conflict."""
 
     async def job(self, job_id: str) -> Job | None:
@@ -28,6 +33,19 @@ class Register(Protocol):
 
     async def jobs(self, limit: int, status: str | None = None, before: Job | None = None) -> list[Job]:
         """The newest first."""
+
+    async def resume(self, job_id: str, answer: Any) -> Wake | None:
+        """Let an interrupted job go on."""
+
+    async def cancel(self, job_id: str, said: Message) -> str | None:
+        """End the job, or have its worker end it; its thread where it ended here and now."""
+
+
+class Caller(Protocol):
+    """Who reaches all workers at once."""
+
+    async def call_off(self, job_id: str) -> None:
+        """Tell every worker that the job is to be ended."""
 
 
 class Definitions(Protocol):
@@ -37,8 +55,18 @@ class Definitions(Protocol):
         """Raise Rejected unless it can."""
 
 
+class Entries(Protocol):
+    """Where the entries of a job's stream are read back from; every method raises TryAgain."""
+
+    async def read(self, thread_id: str, after: str, seconds: float) -> list[tuple[str, dict[str, Any]]]:
+        """The entries after the id, waiting so long for the first."""
+
+    async def holds(self, thread_id: str, entry_id: str) -> bool:
+        """Whether the entry is still there; raises ValueError where the id is none."""
+
+
 @dataclass(frozen=True)
-class Order:
+class Request:
     """A job as it came over HTTP."""
 
     job: JobRequest
@@ -47,7 +75,7 @@ class Order:
 
 
 class Taken(ExecutorError):
-    """The id of the order at `index` belongs to a job with other content."""
+    """The id of the request at `index` belongs to a job with other content."""
 
     def __init__(self, job_id: str, index: int) -> None:
         super().__init__(f"job_id: {job_id!r} belongs to a job with other content")
@@ -56,23 +84,52 @@ class Taken(ExecutorError):
 
 @dataclass(frozen=True)
 class Desk:
-    """Orders go into the ledger and from there to the broker: whoever has a 202 has a job that will run."""
+    """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run."""
 
     register: Register
     outbox: Outbox
     definitions: Definitions
-    nats: NatsSettings
+    entries: Entries
+    outcomes: Outcomes
+    caller: Caller
 
-    async def submit(self, orders: Sequence[Order]) -> None:
-        """Take all orders or none; raises Taken, or TryAgain where the ledger fails."""
-        pairs = [(order.job.identity, self._message(order)) for order in orders]
-        conflict = await self.register.queue(pairs)
+    async def submit(self, requests: Sequence[Request]) -> None:
+        """Take all or none; raises Taken, or TryAgain where the ledger fails."""
+        orders = [self._order(request) for request in requests]
+        conflict = await self.register.queue(orders)
         if conflict is not None:
-            raise Taken(orders[conflict].job.job_id, conflict)
+            raise Taken(requests[conflict].job.job_id, conflict)
+        with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
+            await self.outbox.publish([order.message for order in orders])
+
+    async def resume(self, job_id: str, answer: Any) -> bool:
+        """Let an interrupted job go on with a person's answer; False where it is not interrupted."""
+        wake = await self.register.resume(job_id, answer)
+        if wake is not None:
+            await self.outbox.wake([wake])
+        return wake is not None
+
+    async def cancel(self, job_id: str) -> None:
+        """End the job wherever it is; a job that has ended stays as it is."""
+        if not await self._cancel_here(job_id):
+            await self.caller.call_off(job_id)
+
+    async def note_cancelled(self, job_id: str) -> None:
+        """Do in the ledger what every worker was told. Where the ledger fails, another worker's does it."""
         try:
-            await self.outbox.publish([message for _, message in pairs])
-        except TryAgain:
-            return  # promised: the sweep publishes it when the broker is back
+            await self._cancel_here(job_id)
+        except TryAgain as error:
+            log.warning("cancellation not written", job=job_id, error=str(error))
+
+    async def _cancel_here(self, job_id: str) -> bool:
+        """Whether the job ended here and now; else its worker is to end it."""
+        said = self.outcomes.cancelled(JobRequest(job_id, job_id, {}, {})).messages
+        thread_id = await self.register.cancel(job_id, said[0])
+        if thread_id is None:
+            return False
+        with suppress(TryAgain):  # promised
+            await self.outbox.tell(thread_id, said)
+        return True
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
         """The job once it has ended, or None when it has not within so many seconds."""
@@ -87,6 +144,13 @@ class Desk:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_LOOK)
 
-    def _message(self, order: Order) -> Message:
-        identity = f"{quote(order.job.job_id, safe=':')}:execute"
-        return Message(identity, self.nats.subject("execute", "http"), dict(order.headers), order.body)
+    def _order(self, request: Request) -> Order:
+        """What is too large for a message is kept in the ledger, and a small message asks for it."""
+        job_id, headers = request.job.job_id, dict(request.headers)
+        subject = self.outcomes.nats.subject("execute", "http")
+        if len(request.body) > self.outcomes.limit:
+            kept = Origin(job_id, subject, headers, request.body)
+            return Order(request.job.identity(), self.outcomes.wake(Wake(job_id, 0)), kept)
+        return Order(
+            request.job.identity(), Message(f"{quote(job_id, safe=':')}:execute", subject, headers, request.body)
+        )

@@ -1,6 +1,7 @@
 """What happens while a job runs, as the entries of its thread's stream. Pure."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,7 +27,16 @@ class Entry:
     def fields(self) -> dict[str, str]:
         """The flat fields of the stream's entry."""
         data = json.dumps(self.data, ensure_ascii=False, default=str)
+        data = data.encode(errors="backslashreplace").decode()  # half a surrogate pair, as JSON escapes it
         return {"job": self.job, "attempt": str(self.attempt), "type": self.type, "node": self.node, "data": data}
+
+
+Shown = dict[str, Any]  # an entry as one JSON object: job, attempt, type, node, data
+
+
+def shown(fields: Mapping[str, str]) -> Shown:
+    """The flat fields as one JSON object, for the channel and for server-sent events."""
+    return {**fields, "attempt": int(fields["attempt"]), "data": json.loads(fields["data"])}
 
 
 def key_of(thread_id: str) -> str:

@@ -30,3 +30,7 @@ class Misconfigured(ExecutorError):
 
 class Drained(ExecutorError):
     """The run stopped between two steps because it was asked to; it goes on from its checkpoint elsewhere."""
+
+
+class Cancelled(ExecutorError):
+    """Somebody asked for the end of the job."""

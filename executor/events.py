@@ -3,10 +3,13 @@
 The rules are those of CloudEvents 1.0 and its NATS protocol binding, whose headers are spelled as the HTTP binding's.
 """
 
+import base64
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -17,7 +20,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contract import EVENT_TYPE_PREFIX, EXECUTE_TYPE
+from contract import EVENT_TYPE_PREFIX, EXECUTE_TYPE, WAKE_TYPE
 from executor.errors import Rejected
 from executor.jobs import JobRequest
 
@@ -27,6 +30,16 @@ JSON = JSONFormat()
 
 LONGEST_ID = 255
 DEEPEST = 200
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
+
+WORDS = {
+    "missing": "is missing",
+    "string_too_short": "is empty",
+    "string_type": "must be a string",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "tuple_type": "must be a list",
+}
 
 Word = Literal["started", "progress", "interrupted", "completed", "failed", "cancelled"]
 Headers = Mapping[str, str]
@@ -53,11 +66,19 @@ class Fact:
     data: dict[str, Any]
     traceparent: str | None = None
     dataref: str | None = None
+    nth: str = ""  # tells facts of one word apart
 
     @property
     def id(self) -> str:
         """The same for the same outcome of the same job, so that seeing it twice is seeing one fact."""
-        return f"{quote(self.subject, safe=':')}:{self.word}"
+        return ":".join(filter(None, (quote(self.subject, safe=":"), self.word, self.nth)))
+
+
+@dataclass(frozen=True)
+class WakeUp:
+    """Our own message: a job that waits in the ledger need not wait any more."""
+
+    job_id: str
 
 
 class Invalid(Rejected):
@@ -69,7 +90,15 @@ class Invalid(Rejected):
 
 
 def parse(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({EXECUTE_TYPE})) -> JobRequest:
-    """The job that an event asks for; raises Invalid that says which field is wrong.
+    """The job that an event asks for; raises Invalid that says which field is wrong."""
+    asked = read(headers, body, accepted)
+    if isinstance(asked, WakeUp):
+        raise Invalid(f"type: {WAKE_TYPE!r} is the workers' own")
+    return asked
+
+
+def read(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({EXECUTE_TYPE})) -> JobRequest | WakeUp:
+    """The job that an event asks for or wakes; raises Invalid that says which field is wrong.
 
     Binary mode has a `ce-specversion` header and JSON data as its body; anything else is read as structured mode,
     with or without its content type, since the specification's own example has none.
@@ -78,18 +107,25 @@ def parse(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({E
     event = _event(names, body)
     data = _object(event.get_data())
     try:
+        if event.get_type() == WAKE_TYPE:
+            return WakeUp(_wake_data(data))
         _check_type(event.get_type(), accepted)
-        job = _job_data(data)
+        return _request(event, _job_data(data), names)
     except Invalid as error:
         raise Invalid(str(error), _name(data)) from None
-    traceparent = event.get_attributes().get("traceparent") or names.get("traceparent")
+
+
+def _request(event: BaseCloudEvent, job: JobData, headers: Headers) -> JobRequest:
     return JobRequest(
         job_id=job.job_id,
         thread_id=job.thread_id or job.job_id,
         agent_definition=job.agent_definition,
         input_payload=job.input_payload,
         trace_id=job.trace_id,
-        traceparent=None if traceparent is None else str(traceparent),
+        traceparent=_traceparent(event.get_extension("traceparent") or headers.get("traceparent")),
+        not_before=_moment(event, "notbefore"),
+        expires_at=_moment(event, "expirytime"),
+        multitask=_multitask(event.get_extension("multitask")),
     )
 
 
@@ -108,6 +144,13 @@ def render(fact: Fact, source: str) -> tuple[dict[str, str], bytes]:
     return message.headers, message.body
 
 
+def render_wake(job_id: str, identity: str, source: str) -> tuple[dict[str, str], bytes]:
+    """The headers and body of a message that wakes a job."""
+    attributes = {"id": identity, "source": source, "type": WAKE_TYPE, "datacontenttype": "application/json"}
+    message = to_structured(CloudEvent(attributes, {"job_id": job_id}), JSON)
+    return message.headers, message.body
+
+
 def _event(headers: Headers, body: bytes) -> BaseCloudEvent:
     message = HTTPMessage(dict(headers), body)
     structured = headers.get("content-type", "").startswith(STRUCTURED) or "ce-specversion" not in headers
@@ -119,7 +162,28 @@ def _event(headers: Headers, body: bytes) -> BaseCloudEvent:
     except RecursionError:
         raise Invalid("the event is nested too deeply") from None
     except (ValueError, TypeError, AttributeError):
-        raise Invalid("the event is not a CloudEvent in JSON") from None
+        raise _malformed(headers, body, structured=structured) from None
+
+
+def _malformed(headers: Headers, body: bytes, *, structured: bool) -> Invalid:
+    """What the SDK could not read; only a time or base64 can be wrong where there is an event at all."""
+    try:
+        event = json.loads(body) if structured else {"time": headers.get("ce-time"), "data": json.loads(body)}
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict) or not event.keys() & {"time", "data_base64"}:
+        return Invalid("the event is not a CloudEvent in JSON")
+    if "data_base64" in event and not _is_base64(event["data_base64"]):
+        return Invalid("data_base64: is not base64")
+    return Invalid("time: is not a timestamp (RFC 3339)", _name(event.get("data")))
+
+
+def _is_base64(text: Any) -> bool:
+    try:
+        base64.b64decode(text)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _strict_event(attributes: dict[str, Any], data: Any) -> BaseCloudEvent:
@@ -135,7 +199,40 @@ def _strict_event(attributes: dict[str, Any], data: Any) -> BaseCloudEvent:
 
 def _attribute_complaints(error: CloudEventValidationError) -> Iterator[str]:
     for name, problems in error.errors.items():
-        yield f"{name}: {problems[0]}"
+        words = str(problems[0]).removeprefix(f"Attribute '{name}' ").replace("a <class 'str'>", "a string")
+        yield f"{name}: {words}"
+
+
+def _moment(event: BaseCloudEvent, name: str) -> datetime | None:
+    """An extension attribute that is a timestamp."""
+    given = event.get_extension(name)
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except (ValueError, TypeError):
+        raise Invalid(f"{name}: is not a timestamp (RFC 3339)") from None
+    if moment.tzinfo is None:
+        raise Invalid(f"{name}: has no time zone")
+    return moment
+
+
+def _multitask(given: Any) -> str:
+    if given not in {None, "enqueue", "reject"}:
+        raise Invalid("multitask: must be 'enqueue' or 'reject'")
+    return given or "enqueue"
+
+
+def _wake_data(data: dict[str, Any]) -> str:
+    job_id = _name(data)
+    if job_id is None:
+        raise Invalid("data.job_id: is missing")
+    return job_id
+
+
+def _traceparent(given: Any) -> str | None:
+    """One that is malformed is to be ignored, says its specification; it may be anything, and of any size."""
+    return given if isinstance(given, str) and TRACEPARENT.fullmatch(given) else None
 
 
 def _check_type(given: str, accepted: frozenset[str]) -> None:
@@ -179,11 +276,7 @@ def describe(error: ValidationError, root: str) -> Iterator[str]:
 
 
 def _words(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind in {"too_short", "string_too_short"}:
-        return "is empty"
-    return message.replace("Input should", "must")
+    return WORDS.get(kind) or re.sub("^(Input|String) should", "must", message)
 
 
 def path_of(steps: tuple[str | int, ...]) -> str:

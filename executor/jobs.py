@@ -2,18 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+REPLAY_HEADER = "Dlq-Replay"
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes two messages the same job; `digest` tells two contents under one id apart."""
+    """What makes two messages the same job; `digest` tells two contents under one id apart.
+
+    `sequence` is the place of its message in the stream, None while it has none.
+    """
 
     job_id: str
     thread_id: str
     digest: bytes
+    sequence: int | None
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,31 @@ class JobRequest:
     input_payload: dict[str, Any] = field(repr=False)
     trace_id: str | None = None
     traceparent: str | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    multitask: str = "enqueue"
 
-    @property
-    def identity(self) -> Identity:
+    def identity(self, sequence: int | None = None) -> Identity:
         """The digest is SHA-256 over what the job does: its thread, definition and input."""
         content = [self.thread_id, self.agent_definition, self.input_payload]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
-        return Identity(self.job_id, self.thread_id, digest)
+        return Identity(self.job_id, self.thread_id, digest, sequence)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The message that asked for a job, as it came; `place` is `<stream>:<sequence>`."""
+
+    place: str
+    subject: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def replay(self) -> int | None:
+        """Which dead letter the message was, where somebody replayed it."""
+        given = self.headers.get(REPLAY_HEADER, "")
+        return int(given) if given.isascii() and given.isdecimal() else None
 
 
 @dataclass(frozen=True)
@@ -55,19 +81,54 @@ Result = Completed | Interrupted
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a job until the lease ends; `elapsed` is seconds since its first attempt began."""
+    """The right to work on a job until the lease ends.
+
+    `elapsed` is seconds since its first attempt began, `at` the database's time, `cancelling` that somebody asked for
+    its end, `answer` a person's answer to its interrupt under the key `resume`, `replay` which dead letter it came
+    back from.
+    """
 
     job_id: str
     epoch: int
     attempt: int
     elapsed: float
+    at: datetime
+    cancelling: bool = False
+    answer: dict[str, Any] | None = None
+    replay: int = 0
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Another worker has the job or its thread; ask again after so many seconds."""
+    """Another worker has the job; ask again after so many seconds."""
 
     after: float
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A job of the same thread comes first."""
+
+
+@dataclass(frozen=True)
+class Early:
+    """The job is not due yet."""
+
+
+@dataclass(frozen=True)
+class Wake:
+    """A job that need not wait any more; `wakes` counts how often that was so."""
+
+    job_id: str
+    wakes: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A job that waits in the ledger, and the message that asked for it."""
+
+    sequence: int | None
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -91,6 +152,9 @@ class Finished:
 @dataclass(frozen=True)
 class Conflict:
     """The id belongs to a job with other content."""
+
+
+Turned = Busy | Blocked | Early | Finished | Conflict  # why a job was not claimed
 
 
 @dataclass(frozen=True)
@@ -118,3 +182,15 @@ class Job:
     duration_ms: int | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job that is about to be published, and the message that will ask for it.
+
+    `kept` is the original where it is too large to be that message itself.
+    """
+
+    identity: Identity
+    message: Message
+    kept: Origin | None = None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from executor.errors import Drained, LeaseLost, TryAgain
-from executor.jobs import Claim, Result
+from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, Rejected, TryAgain
+from executor.jobs import Claim, JobRequest, Origin, Result
 from executor.ports import Delivery, Ledger, Run
+from executor.verdict import DeadLetter
 
 log = structlog.get_logger()
 
@@ -19,29 +20,37 @@ BEAT_SECONDS = LEASE_SECONDS / 3
 
 @dataclass(eq=False)
 class Held:
-    """A job that this process works on, and the run that can be told to stop."""
+    """A job that this process owns, and the run that can be told to stop."""
 
     delivery: Delivery
     claim: Claim
+    job: JobRequest
+    origin: Origin
+    refused: DeadLetter | None = None  # why it cannot even be begun with
     run: Run | None = None
     task: asyncio.Task[Result] | None = None
     draining: bool = False
-    lost: bool = False
+    why: ExecutorError | None = None  # what ended the run from outside
     ended: bool = False  # the outcome is written: there is no lease any more, but a message to acknowledge
 
-    async def finish(self, run: Run) -> Result:
-        """Run to the end; raises LeaseLost or Drained where the lease or the grace ended first."""
+    async def finish(self, run: Run, seconds: float) -> Result:
+        """Run to the end; raises what ended it from outside: LeaseLost, Cancelled, Drained, or Rejected by time."""
         self.run = run
         if self.draining:
             run.drain()
         self.task = asyncio.create_task(run.finish(), name=f"run {self.claim.job_id}")
+        if self.why is not None:
+            self.task.cancel()
+        clock = asyncio.get_running_loop().call_later(seconds, self.end, _too_long(seconds))
         try:
             return await self.task
         except asyncio.CancelledError:
-            if not self.task.cancelled():  # it is this coroutine that was cancelled
+            if not self.task.cancelled() or self.why is None:  # it is this coroutine that was cancelled
                 self.task.cancel()
                 raise
-            raise (LeaseLost(self.claim.job_id) if self.lost else Drained) from None
+            raise self.why from None
+        finally:
+            clock.cancel()
 
     def drain(self) -> None:
         """Let the run stop at its next step, also where it is only about to begin."""
@@ -49,8 +58,9 @@ class Held:
         if self.run is not None:
             self.run.drain()
 
-    def stop(self) -> None:
+    def end(self, why: ExecutorError) -> None:
         """End the run at once."""
+        self.why = self.why or why
         if self.task is not None:
             self.task.cancel()
 
@@ -67,12 +77,12 @@ class Leases:
         return len(self._held)
 
     @contextmanager
-    def hold(self, delivery: Delivery, claim: Claim) -> Iterator[Held]:
+    def hold(self, held: Held) -> Iterator[None]:
         """Keep the job's lease and its message's ack-wait from running out."""
-        held = Held(delivery, claim, draining=self._draining)
+        held.draining = self._draining
         self._held.add(held)
         try:
-            yield held
+            yield
         finally:
             self._held.discard(held)
 
@@ -91,7 +101,13 @@ class Leases:
         await asyncio.sleep(grace)
         for held in self._held:
             log.warning("the grace is over: the job goes on elsewhere", job=held.claim.job_id)
-            held.stop()
+            held.end(Drained())
+
+    def cancel(self, job_id: str) -> None:
+        """End the run of the job, if it is here."""
+        for held in self._held:
+            if held.claim.job_id == job_id:
+                held.end(Cancelled(job_id))
 
     async def _renew(self, beating: list[Held]) -> None:
         try:
@@ -99,11 +115,16 @@ class Leases:
         except TryAgain as error:
             # Nobody else can claim either. The same epoch may be renewed when the database is back.
             log.warning("leases not renewed", jobs=len(beating), error=str(error))
-            ours = {held.claim.job_id for held in beating}
+            ours = {held.claim.job_id: False for held in beating}
         for held in beating:
             if held.ended or held.claim.job_id in ours:
                 await held.delivery.in_progress()
             elif held in self._held:
                 log.warning("lease lost", job=held.claim.job_id)
-                held.lost = True
-                held.stop()
+                held.end(LeaseLost(held.claim.job_id))
+            if ours.get(held.claim.job_id):
+                held.end(Cancelled(held.claim.job_id))
+
+
+def _too_long(seconds: float) -> Rejected:
+    return Rejected("timeout", f"took longer than {seconds:.0f} s (EXECUTOR_JOB_TIMEOUT_SECONDS)")

@@ -1,29 +1,30 @@
 """finish, then publish: what a commit promised reaches the broker, however often that takes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs import Claim, Message, Outcome
+from executor.jobs import Claim, Message, Origin, Outcome, Wake
 from executor.ports import Broker, Ledger
 
 log = structlog.get_logger()
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
-SWEEP_SECONDS = 10.0
+SWEEP_SECONDS = 2.0
 
 
 class Outbox:
     """Messages are promised in the ledger, published, and marked, in this order."""
 
-    def __init__(self, broker: Broker, ledger: Ledger) -> None:
+    def __init__(self, broker: Broker, ledger: Ledger, wake: Callable[[Wake], Message]) -> None:
         self._broker = broker
         self._ledger = ledger
+        self._wake = wake
 
-    async def settle(self, claim: Claim, outcome: Outcome) -> None:
+    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
         """Write the outcome, waiting for the database as long as it takes; raises LeaseLost where the job is another's.
 
         A run that ended is not thrown away because the database restarts: its lease is renewed meanwhile.
@@ -31,11 +32,19 @@ class Outbox:
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._ledger.finish(claim, outcome)
+                return await self._ledger.finish(claim, outcome, kept)
             except TryAgain as error:
                 log.warning("outcome not written yet", error=str(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def tell(self, thread_id: str, messages: Sequence[Message]) -> None:
+        """Publish what was promised and mark it, then wake who waits for the thread.
+
+        Raises TryAgain where the broker or the ledger fails; then it stays promised.
+        """
+        await self._publish_all(messages)
+        await self.wake(await self._ledger.settle(thread_id, messages))
 
     async def say(self, messages: Sequence[Message]) -> None:
         """Promise and publish messages that belong to no job; raises TryAgain."""
@@ -44,23 +53,31 @@ class Outbox:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Publish what was promised and mark it; raises TryAgain, and then it stays promised."""
-        if not messages:
-            return
-        async with asyncio.TaskGroup() as group:
-            answers = [group.create_task(self._publish(message)) for message in messages]
-        failures = [failure for answer in answers if (failure := answer.result()) is not None]
-        if failures:
-            raise failures[0]
-        await self._ledger.published(messages)
+        if messages:
+            await self._publish_all(messages)
+            await self._ledger.published(messages)
+
+    async def wake(self, wakes: Sequence[Wake]) -> None:
+        """Ask for jobs that need not wait any more. Where that fails, the sweep asks again."""
+        try:
+            await self._publish_all([self._wake(wake) for wake in wakes])
+        except TryAgain as error:
+            log.warning("not woken yet", jobs=[wake.job_id for wake in wakes], error=str(error))
 
     async def sweep(self) -> None:
-        """Publish what somebody promised and could not publish any more, for ever."""
+        """Do for ever what somebody promised and could not do any more, and wake whose time has come."""
         while True:
             try:
                 await self.publish(await self._ledger.overdue())
+                await self.wake(await self._ledger.wakes())
             except TryAgain as error:
-                log.warning("outbox not swept", error=str(error))
+                log.warning("not swept", error=str(error))
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _publish_all(self, messages: Sequence[Message]) -> None:
+        failures = [failure for failure in await asyncio.gather(*map(self._publish, messages)) if failure is not None]
+        if failures:
+            raise failures[0]
 
     async def _publish(self, message: Message) -> TryAgain | None:
         try:

@@ -1,24 +1,18 @@
 """How a job ends, in full: its state in the ledger and the messages that say so. Pure."""
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from executor.events import Fact, Word, render
-from executor.jobs import Claim, Interrupted, JobRequest, Message, Outcome, Result
+from executor.events import Fact, Word, render, render_wake
+from executor.jobs import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
 from executor.settings import NatsSettings
 from executor.verdict import DeadLetter
 
-
-@dataclass(frozen=True)
-class Origin:
-    """The message that asked for the job, as it came; `place` is `<stream>:<sequence>`."""
-
-    place: str
-    subject: str
-    headers: Mapping[str, str]
-    body: bytes
+LARGE = frozenset({"result", "interrupts"})
+LONGEST_MESSAGE = 1000
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110
 
 
 @dataclass(frozen=True)
@@ -37,34 +31,64 @@ class Outcomes:
         """The graph came to its end, or waits for a person's answer."""
         if isinstance(result, Interrupted):
             data: dict[str, Any] = {"job_id": job.job_id, "interrupts": result.interrupts}
-            return Outcome("interrupted", None, None, (self._say("interrupted", job, data),))
+            said = self._say("interrupted", job, data, nth=_which(result))
+            return Outcome("interrupted", None, None, (said,))
         value = {"output": result.output, "final_state": result.final_state}
         duration_ms = round(seconds * 1000)
         data = {"job_id": job.job_id, "result": value, "attempts": claim.attempt, "duration_ms": duration_ms}
         return Outcome("completed", value, None, (self._say("completed", job, data),), duration_ms)
 
-    def failed(self, job: JobRequest, origin: Origin, cause: DeadLetter, attempts: int) -> Outcome:
-        """The job will never complete: a failed event, and its message among the dead letters."""
+    def failed(self, job: JobRequest, origin: Origin, cause: DeadLetter, claim: Claim | None = None) -> Outcome:
+        """The job will not complete: a failed event, and its message among the dead letters."""
+        attempts = claim.attempt if claim else 0
         error = {"type": cause.type, "message": cause.message, "retryable": cause.retryable, "attempts": attempts}
-        event = self._say("failed", job, {"job_id": job.job_id, "error": error})
-        return Outcome("failed", None, error, (event, self.dead_letter(job.job_id, origin, cause.reason, attempts)))
+        event = self._say("failed", job, {"job_id": job.job_id, "error": error}, nth=_again(claim))
+        letter = self.dead_letter(job.job_id, origin, cause.reason, attempts, nth=_again(claim))
+        return Outcome("failed", None, error, (event, letter))
 
-    def dead_letter(self, about: str, origin: Origin, reason: str, attempts: int) -> Message:
+    def cancelled(self, job: JobRequest) -> Outcome:
+        """Somebody asked for its end."""
+        return Outcome("cancelled", None, None, (self._say("cancelled", job, {"job_id": job.job_id}),))
+
+    def wake(self, wake: Wake) -> Message:
+        """A small message among the jobs, for one that waits in the ledger: so that it counts as lag."""
+        identity = f"{quote(wake.job_id, safe=':')}:wake:{wake.wakes}"
+        headers, body = render_wake(wake.job_id, identity, self.source)
+        return Message(identity, self.nats.subject("execute", "wake"), headers, body)
+
+    def dead_letter(self, about: str, origin: Origin, reason: str, attempts: int, nth: str = "") -> Message:
         """The original bytes and headers, with the reason beside them."""
-        # NATS's own headers are orders to the server about the first publication: the second must not obey them.
-        headers = {name: value for name, value in origin.headers.items() if not name.lower().startswith("nats-")}
+        headers = {name: value for name, value in origin.headers.items() if _may_go_on(name)}
         added = {"Dlq-Reason": reason, "Dlq-Attempts": str(attempts), "Dlq-Subject": origin.subject}
-        return Message(f"{quote(about, safe=':')}:dlq", self.nats.subject("dlq", reason), headers | added, origin.body)
+        identity = ":".join(filter(None, (quote(about, safe=":"), "dlq", nth)))
+        return Message(identity, self.nats.subject("dlq", reason), headers | added, origin.body)
 
-    def _say(self, word: Word, job: JobRequest, data: dict[str, Any]) -> Message:
-        fact = Fact(word, job.job_id, data, job.traceparent)
+    def _say(self, word: Word, job: JobRequest, data: dict[str, Any], nth: str = "") -> Message:
+        fact = Fact(word, job.job_id, data, job.traceparent, nth=nth)
         headers, body = render(fact, self.source)
         if len(body) > self.limit:
             headers, body = render(_by_reference(fact), self.source)
         return Message(fact.id, self.nats.subject("status", word), headers, body)
 
 
+def _again(claim: Claim | None) -> str:
+    """A job that came back from the dead letters may fail once more, and that is a fact of its own."""
+    return f"replay-{claim.replay}" if claim and claim.replay else ""
+
+
+def _which(result: Interrupted) -> str:
+    """A job may be interrupted more than once, and each time is a fact of its own."""
+    return ",".join(sorted(str(interrupt.get("id")) for interrupt in result.interrupts))
+
+
+def _may_go_on(header: str) -> bool:
+    """NATS's own headers are orders about the first publication; a name that is no token is taken but never sent."""
+    return TOKEN.fullmatch(header) is not None and not header.lower().startswith(("nats-", "dlq-"))
+
+
 def _by_reference(fact: Fact) -> Fact:
-    """The same fact with its result left where the ledger has it (CloudEvents' `dataref` extension)."""
-    rest = {key: value for key, value in fact.data.items() if key != "result"}
+    """The same fact with what may be large left where the ledger has it (CloudEvents' `dataref` extension)."""
+    rest = {key: value for key, value in fact.data.items() if key not in LARGE}
+    if error := rest.get("error"):
+        rest["error"] = error | {"message": error["message"][:LONGEST_MESSAGE]}
     return replace(fact, data=rest, dataref=f"/jobs/{quote(fact.subject, safe='')}")

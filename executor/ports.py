@@ -1,10 +1,22 @@
 """What the worker needs of the world, as narrow as its need; the adapters satisfy it silently."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from executor.entries import Entry, Happening
-from executor.jobs import Busy, Claim, Conflict, Finished, Identity, JobRequest, Message, Outcome, Result
+from executor.jobs import (
+    Claim,
+    Identity,
+    JobRequest,
+    Message,
+    Origin,
+    Outcome,
+    Result,
+    Turned,
+    Waiting,
+    Wake,
+)
 
 Emit = Callable[[Happening], None]
 
@@ -22,6 +34,8 @@ class Delivery(Protocol):
     def stream(self) -> str: ...  # noqa: D102
     @property
     def sequence(self) -> int: ...  # noqa: D102
+    @property
+    def is_first(self) -> bool: ...  # noqa: D102
 
     async def ack(self) -> None:
         """Done with."""
@@ -46,26 +60,49 @@ class Broker(Protocol):
 class Ledger(Protocol):
     """Who works on what; every method raises TryAgain."""
 
-    async def claim(self, job: Identity) -> Claim | Busy | Finished | Conflict:
+    async def claim(
+        self, job: Identity, not_before: datetime | None = None, replay: int | None = None
+    ) -> Claim | Turned:
         """Take the job and count the attempt."""
 
-    async def renew(self, claims: Iterable[Claim]) -> set[str]:
-        """The ids of those that are still ours."""
+    async def waiting(self, job_id: str) -> Waiting | None:
+        """The job that waits here, and its message."""
+
+    async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
+        """Keep the job here until its thread is free or its time has come; False where its thread is free by now."""
+
+    async def renew(self, claims: Iterable[Claim]) -> Mapping[str, bool]:
+        """The ids of those that are still ours, and whether each is to be ended."""
 
     async def release(self, claim: Claim, *, unused: bool) -> None:
         """Back to the queue."""
 
-    async def finish(self, claim: Claim, outcome: Outcome) -> None:
+    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
         """Write the outcome; raises LeaseLost."""
+
+    async def settle(self, thread_id: str, published: Sequence[Message]) -> Sequence[Wake]:
+        """The broker has them; whom to wake on the thread."""
+
+    async def reject(self, job: Identity, outcome: Outcome) -> None:
+        """Write down a job that failed before any worker began with it."""
 
     async def promise(self, messages: Sequence[Message]) -> None:
         """Promise messages that belong to no job."""
 
+    async def published(self, messages: Sequence[Message]) -> None:
+        """The broker has them."""
+
     async def overdue(self) -> Sequence[Message]:
         """Messages that were promised a while ago and are not marked."""
 
-    async def published(self, messages: Sequence[Message]) -> None:
-        """The broker has them."""
+    async def wakes(self) -> Sequence[Wake]:
+        """Whose time has come."""
+
+    async def unknown(self, after: int, before: int) -> Sequence[int]:
+        """Places in the stream that no job of the ledger came from."""
+
+    async def seen(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that the ledger has."""
 
 
 class Run(Protocol):
@@ -81,8 +118,8 @@ class Run(Protocol):
 class Agents(Protocol):
     """Who can run jobs."""
 
-    async def open(self, job: JobRequest, emit: Emit) -> Run:
-        """A run of the job; raises Rejected."""
+    async def open(self, job: JobRequest, claim: Claim, emit: Emit) -> Run:
+        """A run of the job under the claim; raises Rejected."""
 
 
 class Stream(Protocol):

@@ -1,7 +1,8 @@
 """The only reader of the environment: each group is read once into a frozen object."""
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -18,6 +19,9 @@ from executor.errors import Misconfigured
 
 Word = Annotated[str, Field(min_length=1)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
+DAY = 86_400.0
+# In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
+Age = Annotated[float, Field(ge=600)]
 
 
 class Group(BaseModel):
@@ -49,6 +53,9 @@ class NatsSettings(Group):
         DEFAULT_SUBJECT_PREFIX, validation_alias=Env.EXECUTOR_SUBJECT_PREFIX
     )
     replicas: Annotated[int, Field(ge=1, le=5)] = Field(1, validation_alias=Env.EXECUTOR_STREAM_REPLICAS)
+    jobs_max_age: Age = Field(DAY, validation_alias=Env.EXECUTOR_JOBS_MAX_AGE_SECONDS)
+    results_max_age: Age = Field(DAY, validation_alias=Env.EXECUTOR_RESULTS_MAX_AGE_SECONDS)
+    dead_letters_max_age: Age = Field(30 * DAY, validation_alias=Env.EXECUTOR_DEAD_LETTERS_MAX_AGE_SECONDS)
     user: str | None = Field(None, validation_alias=Env.NATS_USER)
     password: SecretStr | None = Field(None, validation_alias=Env.NATS_PASSWORD)
     creds: SecretStr | None = Field(None, validation_alias=Env.NATS_CREDS)
@@ -99,6 +106,17 @@ class PostgresSettings(Group):
         return {key: value for key, value in given.items() if value is not None}
 
 
+class CheckpointSettings(Group):
+    """How the state of a job is kept from step to step."""
+
+    saver: Literal["group", "stock"] = Field("group", validation_alias=Env.EXECUTOR_CHECKPOINT_SAVER)
+    writes: Literal["keep", "drop"] = Field(
+        "drop",
+        validation_alias=Env.EXECUTOR_CHECKPOINT_WRITES,
+        description="`keep` leaves each task's result in the history of the thread",
+    )
+
+
 class DragonflySettings(Group):
     """The Redis-protocol server that events are streamed through."""
 
@@ -133,6 +151,12 @@ class WorkerSettings(Group):
         DEFAULT_DRAIN_SECONDS, validation_alias=Env.EXECUTOR_DRAIN_SECONDS
     )
     max_attempts: Annotated[int, Field(ge=1)] = Field(5, validation_alias=Env.EXECUTOR_MAX_ATTEMPTS)
+    job_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        3600, validation_alias=Env.EXECUTOR_JOB_TIMEOUT_SECONDS, description="of one attempt"
+    )
+    keep_jobs_seconds: Annotated[float, Field(gt=0)] = Field(
+        7 * 86_400, validation_alias=Env.EXECUTOR_KEEP_JOBS_SECONDS, description="after a job ended"
+    )
 
 
 class ServiceSettings(Group):
@@ -150,6 +174,7 @@ class Settings(ServiceSettings):
 
     nats: NatsSettings
     postgres: PostgresSettings
+    checkpoints: CheckpointSettings
     dragonfly: DragonflySettings
     models: ModelSettings
     worker: WorkerSettings
@@ -170,8 +195,9 @@ class Settings(ServiceSettings):
         return cls.model_validate({**_given(environ), **groups})
 
     def scrub(self, text: str) -> str:
-        """The text without any secret of these settings."""
-        for secret in self._secrets():
+        """The text without any secret of these settings, as it is and as errors spell it."""
+        spelled = {form for secret in self._secrets() for form in _spellings(secret)}
+        for secret in sorted(spelled, key=len, reverse=True):  # one may begin another
             text = text.replace(secret, "***")
         return text
 
@@ -197,6 +223,12 @@ class Settings(ServiceSettings):
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if value}  # an empty variable is one that is not set
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    yield secret
+    for quoted in (json.dumps(secret), repr(secret), repr(secret.encode())[1:]):
+        yield quoted[1:-1]
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:

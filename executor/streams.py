@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from executor.settings import NatsSettings
 
-DAY = 86_400.0
 ACK_WAIT = 15.0
 DUPLICATE_WINDOW = 600.0  # longer than any retry of a publication takes, so that its id is still known
 
@@ -48,9 +47,9 @@ class Layout:
 def layout(nats: NatsSettings) -> Layout:
     """The streams and the consumer that the settings ask for."""
     kinds = (
-        (nats.stream, "execute", DAY),
-        (nats.status_stream, "status", DAY),
-        (nats.dead_letter_stream, "dlq", 30 * DAY),
+        (nats.stream, "execute", nats.jobs_max_age),
+        (nats.status_stream, "status", nats.results_max_age),
+        (nats.dead_letter_stream, "dlq", nats.dead_letters_max_age),
     )
     setting = "EXECUTOR_SUBJECT_PREFIX (streams.subjectPrefix in the claim)"
     return Layout(

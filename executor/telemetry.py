@@ -43,3 +43,23 @@ class Metrics:
             buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
             registry=self.registry,
         )
+        self.checkpoint_units = Histogram(
+            "agent_executor_checkpoint_batch_units",
+            "How many jobs' checkpoints were committed together",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+            registry=self.registry,
+        )
+        self.checkpoint_seconds = Histogram(
+            "agent_executor_checkpoint_commit_seconds",
+            "Seconds of a commit of checkpoints, the round trip included",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30),
+            registry=self.registry,
+        )
+        self.waiting_units = Gauge(
+            "agent_executor_checkpoint_waiting_units", "Checkpoints that wait for a commit", registry=self.registry
+        )
+        self.stale_epochs = Counter(
+            "agent_executor_checkpoint_stale_epochs",
+            "Checkpoints refused because another worker owns the job",
+            registry=self.registry,
+        )

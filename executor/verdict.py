@@ -1,6 +1,7 @@
 """What follows from an attempt that failed. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 
 from executor.errors import LeaseLost, Rejected
@@ -54,6 +55,11 @@ def judge(error: BaseException, attempt: int, max_attempts: int, jitter: Random)
 def rejection(error: Rejected) -> DeadLetter:
     """The end of what the sender got wrong."""
     return DeadLetter(error.reason, error.reason, str(error), retryable=False)
+
+
+def expired(moment: datetime) -> DeadLetter:
+    """The end of a job whose time was over before it could begin."""
+    return DeadLetter("expired", "expired", f"expirytime: {moment.isoformat()} is over", retryable=False)
 
 
 def worker_lost(attempts: int) -> DeadLetter:

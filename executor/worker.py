@@ -73,5 +73,6 @@ class Worker:
         except TryAgain as error:
             log.warning("no jobs taken", error=str(error))
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), PAUSE_SECONDS)
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await stop.wait()
             return None

@@ -1,4 +1,4 @@
-"""The agents of this process: compiled graphs by definition, on one checkpointer."""
+"""The agents of this process: compiled graphs by definition, each run on the checkpointer of its claim."""
 
 import asyncio
 import json
@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from executor.agents import definition
+from executor.agents import definition, inputs
 from executor.agents.run import Run
 from executor.entries import Happening
-from executor.jobs import JobRequest
+from executor.errors import Rejected
+from executor.jobs import Claim, JobRequest
 from executor.settings import ModelSettings
 
 log = structlog.get_logger()
@@ -23,18 +24,20 @@ KEPT_GRAPHS = 64
 class Agents:
     """Opens runs of jobs; a definition that was compiled lately is not compiled again."""
 
-    def __init__(self, settings: ModelSettings, checkpointer: BaseCheckpointSaver[Any]) -> None:
+    def __init__(self, settings: ModelSettings, saver: Callable[[Claim], BaseCheckpointSaver[Any]]) -> None:
         self._settings = settings
-        self._checkpointer = checkpointer
+        self._saver = saver
         self._graphs: OrderedDict[str, Any] = OrderedDict()
 
-    async def open(self, job: JobRequest, emit: Callable[[Happening], None]) -> Run:
-        """A run of the job; raises Rejected where its definition makes no graph that this service can run."""
+    async def open(self, job: JobRequest, claim: Claim, emit: Callable[[Happening], None]) -> Run:
+        """A run of the job under the claim; raises Rejected where its definition makes no graph that can run here."""
+        inputs.check(job.input_payload)
         graph = await self._graph(job)
-        return Run(graph.copy(update={"checkpointer": self._checkpointer}), job, emit)
+        return Run(graph.copy(update={"checkpointer": self._saver(claim)}), job, emit, claim.answer)
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless `open` would open a run of the job."""
+        inputs.check(job.input_payload)
         await self._graph(job)
 
     async def _graph(self, job: JobRequest) -> Any:
@@ -57,4 +60,7 @@ def _build(wanted: definition.Definition, settings: ModelSettings) -> Any:
     # Imported here, off the event loop: deepagents and the providers' clients take seconds.
     from executor.agents.build import build  # noqa: PLC0415
 
-    return build(wanted, settings)
+    try:
+        return build(wanted, settings)
+    except (ValueError, TypeError) as error:
+        raise Rejected(definition.INVALID, f"{definition.ROOT}: makes no graph: {error}") from error

@@ -79,12 +79,12 @@ def _specialist(node: Node, settings: ModelSettings) -> SubAgent:
 
 
 def _state(base: Any, channels: dict[str, Channel]) -> Any:
-    """The base state with the definition's channels added; the base itself where there are none."""
+    """The base state with the definition's channels added; its own channels stay what the agent needs them to be."""
     if not channels:
         return base
     inherited = get_type_hints(base, include_extras=True)
     fields = {name: NotRequired[_annotation(channel)] for name, channel in channels.items()}
-    return TypedDict("State", {**inherited, **fields})  # type: ignore[operator] # a TypedDict made at run time
+    return TypedDict("State", {**fields, **inherited})  # type: ignore[operator] # a TypedDict made at run time
 
 
 def _annotation(channel: Channel) -> Any:

@@ -6,7 +6,7 @@ Accepted as it is: what is not understood is reported, not refused, unless it ma
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from executor.errors import Rejected
 from executor.events import describe
@@ -20,10 +20,19 @@ ORCHESTRATOR = "orchestrator"
 HARMLESS = frozenset({"id", "name", "description", "version", "metadata", "position", "data", "label"})
 
 
+# LangGraph keeps the others for itself.
+ChannelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^:]*$")]
+
+
 class Part(BaseModel):
     """A piece of the definition."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, given: Any) -> Any:
+        return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
     def unknown(self) -> Iterator[str]:
         """Keys that are not understood and may have been meant to do something."""
@@ -65,7 +74,7 @@ class Config(Part):
     system_prompt: str = ""
     model: Model | None = None
     tools: tuple[str, ...] = ()
-    state_schema: dict[str, Channel] = Field(default_factory=dict)
+    state_schema: dict[ChannelName, Channel] = Field(default_factory=dict)
 
 
 class Node(Part):
@@ -104,7 +113,7 @@ class Tool(Part):
 class Definition(Part):
     """Agents and their tools."""
 
-    nodes: tuple[Node, ...] = Field(min_length=1)
+    nodes: tuple[Node, ...]
     tool_definitions: tuple[Tool, ...] = ()
     edges: tuple[Any, ...] = ()
 
@@ -145,6 +154,8 @@ def read(definition: dict[str, Any]) -> Definition:
 
 
 def _check_roles(definition: Definition) -> None:
+    if not definition.nodes:
+        raise Rejected(INVALID, f"{ROOT}.nodes: is empty")
     orchestrators = [node.id for node in definition.nodes if node.is_orchestrator]
     if len(orchestrators) > 1:
         raise Rejected(INVALID, f"{ROOT}.nodes: {' and '.join(orchestrators)} are both orchestrators")

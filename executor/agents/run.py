@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
-from langgraph.types import StateSnapshot
+from langgraph.types import Command, StateSnapshot
 
 from executor.agents.state import as_json, last_text
 from executor.agents.stream import MODES, happenings
@@ -26,15 +26,16 @@ class Run:
     graph: CompiledStateGraph[Any, Any, Any, Any]
     job: JobRequest
     emit: Callable[[Happening], None]
+    answer: dict[str, Any] | None = None
     control: RunControl = field(default_factory=RunControl)
 
     async def finish(self) -> Result:
         """Run to the end; raises Drained where `drain` stopped it between two steps, or whatever a node raises."""
         snapshot = await self.graph.aget_state(self._config)
-        if self._is_mine(snapshot) and not snapshot.next:
+        if self._is_mine(snapshot) and (not snapshot.next or self._waits(snapshot)):
             return _end(snapshot)
         try:
-            await self._stream(None if self._is_mine(snapshot) else self.job.input_payload)
+            await self._stream(self._input(snapshot))
         except GraphDrained:
             raise Drained from None
         return _end(await self.graph.aget_state(self._config))
@@ -43,8 +44,16 @@ class Run:
         """Ask the graph to stop at its next step."""
         self.control.request_drain()
 
+    def _input(self, snapshot: StateSnapshot) -> Any:
+        """The job's input where it is new. None goes on from its checkpoint: the same input would be appended twice."""
+        if not self._is_mine(snapshot):
+            return self.job.input_payload
+        return Command(resume=self.answer["resume"]) if self.answer and snapshot.interrupts else None
+
+    def _waits(self, snapshot: StateSnapshot) -> bool:
+        return bool(snapshot.interrupts) and self.answer is None
+
     async def _stream(self, graph_input: Any) -> None:
-        # Input None goes on from the thread's last checkpoint; the same input again would be appended a second time.
         async for part in self.graph.astream(
             graph_input,
             self._config,

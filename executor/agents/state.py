@@ -1,6 +1,7 @@
 """The state of a graph as JSON."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 
 def as_json(value: Any) -> Any:
     """Whatever a channel holds, as JSON: messages in LangChain's dict form, what has no form as its text."""
-    if value is None or isinstance(value, str | int | float | bool):
+    if value is None or isinstance(value, str | int | bool):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, BaseMessage):
         return as_json(message_to_dict(value))
     if isinstance(value, Mapping):

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from executor.desk import Desk, Order
+from executor.desk import Desk
+from executor.desk import Request as Asked
 from executor.errors import Rejected
 from executor.events import parse
 from executor.http.problems import Problem, field_of
@@ -19,6 +20,7 @@ from executor.jobs import Job
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = "application/cloudevents-batch+json"
 LONGEST_WAIT = 300.0
+LARGEST = 16 * 1024 * 1024  # bytes; what no message of the broker can hold is kept in the ledger
 WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)\b")  # RFC 7240
 
 
@@ -40,7 +42,7 @@ def router(state: State) -> APIRouter:
     async def submit(request: Request) -> JSONResponse:
         """Store a job durably; 202 says that it will run."""
         desk = state.open_desk()
-        body = await _body(request, state.max_body)
+        body = await _body(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
             return await _submit_batch(desk, body)
         return await _submit_one(desk, _headers(request), body, _patience(request))
@@ -69,8 +71,8 @@ async def _submit_batch(desk: Desk, body: bytes) -> JSONResponse:
     return JSONResponse({"jobs": [_receipt(order) for order in orders]}, HTTPStatus.ACCEPTED)
 
 
-async def _order(desk: Desk, headers: dict[str, str], body: bytes) -> Order:
-    order = Order(parse(headers, body), headers, body)
+async def _order(desk: Desk, headers: dict[str, str], body: bytes) -> Asked:
+    order = Asked(parse(headers, body), headers, body)
     await desk.definitions.check(order.job)
     return order
 
@@ -105,11 +107,11 @@ def _patience(request: Request) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def _location(order: Order) -> str:
+def _location(order: Asked) -> str:
     return f"/jobs/{quote(order.job.job_id, safe='')}"
 
 
-def _receipt(order: Order) -> dict[str, str]:
+def _receipt(order: Asked) -> dict[str, str]:
     return {"job_id": order.job.job_id, "location": _location(order)}
 
 

@@ -46,7 +46,8 @@ async def _ask(checks: dict[str, Check]) -> dict[str, str]:
 
 async def _word(check: Check) -> str:
     try:
-        await asyncio.wait_for(check(), CHECK_SECONDS)
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:.0f} s"
     except ExecutorError as error:

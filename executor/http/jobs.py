@@ -6,12 +6,25 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel
 
 from executor.http.problems import Problem
 from executor.http.state import State
-from executor.jobs import Job
+from executor.jobs import TERMINAL, Job
 
 Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "No such job"},
+    409: {"description": "The job is in no state for that"},
+}
+
+
+class Answer(BaseModel):
+    """A person's answer to an interrupt."""
+
+    resume: Any
 
 
 def router(state: State) -> APIRouter:
@@ -35,15 +48,38 @@ def router(state: State) -> APIRouter:
             "next": _encoded(page[-1].job_id) if len(page) == limit else None,
         }
 
+    @routes.post("/jobs/{job_id:path}/cancel", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
+    async def cancel(job_id: str) -> dict[str, Any]:
+        """Stop a job: at once where it waits, in a moment where it runs. One `cancelled` event tells of it."""
+        desk = state.open_desk()
+        job = await known(state, job_id)
+        if job.status in TERMINAL and job.status != "cancelled":
+            raise Problem(HTTPStatus.CONFLICT, f"the job has {job.status} already")
+        await desk.cancel(job_id)
+        return shown(await known(state, job_id))
+
+    @routes.post("/jobs/{job_id:path}/resume", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
+    async def resume(job_id: str, answer: Answer) -> dict[str, Any]:
+        """Answer a job's interrupt: `{"resume": ...}`, by interrupt id where there are several."""
+        job = await known(state, job_id)
+        if not await state.open_desk().resume(job_id, answer.resume):
+            raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}, not interrupted")
+        return shown(await known(state, job_id))
+
     @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
     async def job(job_id: str) -> dict[str, Any]:
         """One job."""
-        found = await state.open_desk().register.job(job_id)
-        if found is None:
-            raise Problem(HTTPStatus.NOT_FOUND, f"no job {job_id!r}")
-        return shown(found)
+        return shown(await known(state, job_id))
 
     return routes
+
+
+async def known(state: State, job_id: str) -> Job:
+    """The job of this id; a 404 where there is none."""
+    found = await state.open_desk().register.job(job_id)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"no job {job_id!r}")
+    return found
 
 
 def shown(job: Job) -> dict[str, Any]:

@@ -10,14 +10,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from executor.errors import Misconfigured
-from executor.http import cloudevents, health, jobs, problems
+from executor.http import cloudevents, events, health, jobs, problems
 from executor.http.state import State
 
 
 def application(state: State) -> FastAPI:
     """All routes."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), redoc_url=None)
-    for part in (cloudevents, jobs, health):
+    for part in (cloudevents, events, jobs, health):
         app.include_router(part.router(state))
     problems.install(app)
     return app

@@ -19,7 +19,6 @@ class State:
     deciding: dict[str, Check] = field(default_factory=dict)
     reported: dict[str, Check] = field(default_factory=dict)
     stopping: bool = False
-    max_body: int = 1024 * 1024
 
     def open_desk(self) -> Desk:
         """The desk; raises TryAgain while there is none."""

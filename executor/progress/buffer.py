@@ -1,24 +1,18 @@
-"""What a job does, as it does it: a bounded stream per thread in Dragonfly, and a channel. The only importer of redis.
+"""A bounded buffer between the jobs and the place where their entries go.
 
 Best effort by design: a job never waits for it and never fails by it. What was dropped is counted in a `gap` entry.
 """
 
 import asyncio
-import contextlib
-import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import redis.asyncio
 import structlog
-from redis.exceptions import RedisError, ResponseError
 
 from executor.entries import Entry, key_of
 from executor.errors import TryAgain
-from executor.settings import DragonflySettings
 
 log = structlog.get_logger()
 
@@ -26,7 +20,6 @@ BUFFER_ENTRIES = 10_000  # of all jobs of this process
 BUFFER_CHARACTERS = 32_000_000
 BATCH = 100
 CALL_SECONDS = 5.0
-CLOSE_SECONDS = 2.0
 PAUSE_SECONDS = 1.0
 
 
@@ -47,7 +40,7 @@ class Sink(Protocol):
     """Where entries go, in order."""
 
     async def write(self, lines: Sequence[Line]) -> None:
-        """Write them; raises OSError, TimeoutError or RedisError."""
+        """Write them; raises TryAgain where the sink is away."""
 
 
 class Progress:
@@ -114,60 +107,12 @@ class Progress:
 
     async def _write(self, batch: Sequence[Line]) -> bool:
         try:
-            await asyncio.wait_for(self._sink.write(batch), CALL_SECONDS)
-        except ResponseError as error:
-            log.warning("Dragonfly refused an entry", error=str(error))  # the rest of the batch is written
-        except (RedisError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(CALL_SECONDS):
+                await self._sink.write(batch)
+        except (TryAgain, TimeoutError) as error:
             if self.up:
                 log.warning("Dragonfly does not take events; jobs go on", error=repr(error))
             self.up = False
             return False
         self.up = True
         return True
-
-
-class DragonflySink:
-    """Streams and channels named after the thread; streams are bounded and expire."""
-
-    def __init__(self, client: redis.asyncio.Redis, settings: DragonflySettings) -> None:
-        self._client = client
-        self._settings = settings
-
-    async def write(self, lines: Sequence[Line]) -> None:
-        """Write all in one round trip."""
-        async with self._client.pipeline(transaction=False) as pipe:
-            for line in lines:
-                fields: dict[Any, Any] = dict(line.fields)
-                pipe.xadd(line.key, fields, maxlen=self._settings.keep_entries, approximate=True)
-                pipe.publish(line.key, json.dumps(fields, ensure_ascii=False))
-            for key in {line.key for line in lines}:
-                pipe.expire(key, self._settings.keep_seconds)
-            await pipe.execute()
-
-
-@asynccontextmanager
-async def open_progress(settings: DragonflySettings) -> AsyncIterator[Progress]:
-    """Events flow while this is open; what is left at its end is written within two seconds or lost."""
-    async with _client(settings) as client:
-        progress = Progress(DragonflySink(client, settings))
-        task = asyncio.create_task(progress.run(), name="progress")
-        try:
-            yield progress
-        finally:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(progress.flush(), CLOSE_SECONDS)
-            task.cancel()
-            await asyncio.wait([task])
-
-
-def _client(settings: DragonflySettings) -> redis.asyncio.Redis:
-    # RESP2: Dragonfly up to 1.40 answers a woken XREAD BLOCK wrongly on RESP3.
-    return redis.asyncio.Redis(
-        host=settings.host,
-        port=settings.port,
-        password=settings.password.get_secret_value() if settings.password else None,
-        protocol=2,
-        decode_responses=True,
-        socket_timeout=CALL_SECONDS,
-        socket_connect_timeout=CALL_SECONDS,
-    )

@@ -1,0 +1,52 @@
+# All set-up is done by the targets themselves: `make demo` and `make test` work from a fresh clone.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make .venv and the tools: everything that the other targets need
+	@$(BIN)/python -m tools.toolchain
+
+demo: $(READY) ## Run the main job end to end on this machine: a claim, its resources, a job, its result
+	@$(BIN)/python -m tools.demo $(ARGS)
+
+test: setup lint ## Lint, types, import rules, then all tests on real servers
+	$(BIN)/pytest $(ARGS)
+
+lint: $(READY) ## Check style, types and the import rules
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+golden: setup ## Rewrite the golden files from what the function renders now
+	$(BIN)/pytest tests/golden --update-golden $(ARGS)
+
+bench: $(READY) ## Measure jobs per second and memory beside baselines, in one run
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(READY) ## Resolve the dependencies anew into requirements/
+	$(BIN)/python -m tools.lock
+
+clean: ## Remove what the targets made in the checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3")'
+	@echo "setting up .venv with $$($(PYTHON) --version), once: about a minute"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help setup demo test lint format golden bench lock clean

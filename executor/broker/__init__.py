@@ -1,0 +1,9 @@
+"""NATS JetStream. The only importer of nats."""
+
+from executor.broker.broker import Broker
+from executor.broker.connection import connect
+from executor.broker.dead_letters import DeadLetters, Letter
+from executor.broker.delivery import Delivery
+from executor.broker.provision import provision
+
+__all__ = ["Broker", "DeadLetters", "Delivery", "Letter", "connect", "provision"]

@@ -1,0 +1,119 @@
+"""An open connection: jobs are taken from it, facts are published to it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.js.api import ConsumerInfo
+from nats.js.client import JetStreamContext
+
+from executor.broker.delivery import Delivery, delivery_of
+from executor.errors import ExecutorError, TryAgain
+from executor.jobs import Message
+from executor.settings import NatsSettings
+
+TAKE_SECONDS = 2.0  # how long a stop may have to wait for an idle worker
+HEADER_ROOM = 4096
+SUBJECT = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
+BROKER_ERRORS = (nats.errors.Error, nats.js.errors.Error)
+
+
+@dataclass
+class Broker:
+    """An open connection. `lost` is set when the client gave up for good: the process must end."""
+
+    client: Client
+    jetstream: JetStreamContext
+    settings: NatsSettings
+    lost: asyncio.Event
+    jobs: JetStreamContext.PullSubscription | None = None
+
+    async def take(self) -> Delivery | None:
+        """The next job, or None when there is none within two seconds; raises TryAgain where the broker fails."""
+        try:
+            if self.jobs is None:
+                self.jobs = await self.jetstream.pull_subscribe_bind(self.settings.consumer, self.settings.stream)
+            [message] = await self.jobs.fetch(1, timeout=TAKE_SECONDS)
+        except TimeoutError:
+            return None
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise TryAgain(f"taking jobs from {self.settings.stream}: {error!r}") from error
+        return delivery_of(message)
+
+    async def publish(self, message: Message) -> None:
+        """Publish and wait until the stream has stored it; the same id twice is stored once.
+
+        Raises TryAgain when the broker did not say that it has it, ExecutorError when it never will take it.
+        """
+        headers = {**message.headers, "Nats-Msg-Id": message.id}
+        # A larger message would close the client for good (nats-py), so it must not get that far.
+        if len(message.body) + _size(headers) > self.client.max_payload:
+            raise ExecutorError(f"{message.subject}: larger than the broker's limit of {self.client.max_payload} bytes")
+        try:
+            await self.jetstream.publish(message.subject, message.body, headers=headers)
+        except nats.js.errors.NoStreamResponseError as error:
+            raise TryAgain(f"{message.subject}: no stream has this subject; run `agent-executor streams`") from error
+        except (*BROKER_ERRORS, TimeoutError) as error:
+            raise TryAgain(f"publishing to {message.subject}: {error!r}") from error
+
+    async def acknowledged(self) -> int:
+        """The place in the jobs' stream up to which all is acknowledged; raises TryAgain."""
+        floor = (await self._consumer()).ack_floor
+        return floor.stream_seq if floor else 0
+
+    async def at(self, sequence: int) -> tuple[Mapping[str, str], bytes] | None:
+        """The headers and body at a place in the jobs' stream, None where nothing is any more; raises TryAgain."""
+        try:
+            found = await self.jetstream.get_msg(self.settings.stream, sequence)
+        except nats.js.errors.NotFoundError:
+            return None
+        except (*BROKER_ERRORS, TimeoutError) as error:
+            raise TryAgain(f"asking NATS for message {sequence}: {error!r}") from error
+        return found.headers or {}, found.data or b""
+
+    async def cancellations(self) -> AsyncIterator[str]:
+        """The ids of jobs that somebody wants ended, as they are said on `<prefix>.cancel.<job>`, for ever."""
+        prefix = self.settings.subject("cancel", "")
+        said = await self.client.subscribe(f"{prefix}>")
+        async for message in said.messages:
+            yield message.subject.removeprefix(prefix)
+
+    async def call_off(self, job_id: str) -> None:
+        """Tell every worker that the job is to be ended, where its id can be a subject; not heard for certain."""
+        if SUBJECT.fullmatch(job_id) and self.client.is_connected:
+            await self.client.publish(self.settings.subject("cancel", job_id))
+
+    @property
+    def max_body(self) -> int:
+        """Bytes of a message's body that the server takes, with room left for the headers."""
+        return self.client.max_payload - HEADER_ROOM
+
+    async def watch(self) -> None:
+        """Wait for the end of the connection; raises ExecutorError when the client gave up for good."""
+        await self.lost.wait()
+        raise ExecutorError("the NATS client closed its connection for good")
+
+    async def check(self) -> None:
+        """Raise TryAgain unless the connection is up and the consumer is there."""
+        if not self.client.is_connected:
+            raise TryAgain("NATS is not connected")
+        await self._consumer()
+
+    async def _consumer(self) -> ConsumerInfo:
+        consumer, stream = self.settings.consumer, self.settings.stream
+        try:
+            info: ConsumerInfo = await self.jetstream.consumer_info(stream, consumer)
+        except nats.js.errors.NotFoundError as error:
+            raise TryAgain(f"no consumer {consumer} on stream {stream}: run `agent-executor streams`") from error
+        except (*BROKER_ERRORS, TimeoutError) as error:
+            raise TryAgain(f"asking NATS for the consumer {consumer}: {error!r}") from error
+        return info
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    """Bytes of a NATS header block: a version line, a line each, an empty line."""
+    return len("NATS/1.0\r\n\r\n") + sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())

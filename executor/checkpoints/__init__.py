@@ -1,0 +1,75 @@
+"""Checkpoints: LangGraph's state after every step, in LangGraph's own tables, by whoever holds the job."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from executor.checkpoints.committer import open_committer
+from executor.checkpoints.outgoing import Outgoing
+from executor.checkpoints.saver import JobSaver
+from executor.errors import TryAgain
+from executor.jobs import Claim
+from executor.settings import CheckpointSettings, PostgresSettings
+from executor.telemetry import Metrics
+
+Pool = AsyncConnectionPool[Any]
+Saver = BaseCheckpointSaver[Any]
+
+
+@dataclass(frozen=True)
+class Savers:
+    """`of` gives the saver of a claim; `forget` deletes the checkpoints of a thread, and raises TryAgain."""
+
+    of: Callable[[Claim], Saver]
+    forget: Callable[[str], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_savers(
+    settings: CheckpointSettings, postgres: PostgresSettings, pool: Pool, metrics: Metrics
+) -> AsyncIterator[Savers]:
+    """A saver for each claim. The pool is for reading; what is written has connections of its own."""
+    if settings.saver == "stock":
+        one = stock(pool)
+        yield Savers(lambda _: one, _forgetting(pool))
+        return
+    serde = strict()
+    keep = settings.writes == "keep"
+    async with open_committer(postgres.conninfo(), metrics) as committer:
+        yield Savers(
+            lambda claim: JobSaver(pool, serde, Outgoing(claim, committer.commit, keep_writes=keep)), _forgetting(pool)
+        )
+
+
+def _forgetting(pool: Pool) -> Callable[[str], Awaitable[None]]:
+    async def forget(thread_id: str) -> None:
+        try:
+            await stock(pool).adelete_thread(thread_id)
+        except (psycopg.Error, PoolTimeout) as error:
+            raise TryAgain(f"Postgres: {error!r}") from error
+
+    return forget
+
+
+def stock(pool: Pool) -> AsyncPostgresSaver:
+    """LangGraph's own saver, one for all jobs; it knows no epochs."""
+    return AsyncPostgresSaver(pool, serde=strict())
+
+
+def strict() -> JsonPlusSerializer:
+    """What lies in the database may name no class that is not LangGraph's or LangChain's own."""
+    return JsonPlusSerializer(allowed_msgpack_modules=None)
+
+
+def create_tables(connection: psycopg.Connection[DictRow]) -> None:
+    """Create or upgrade LangGraph's tables, by LangGraph itself; not inside a transaction, and one at a time."""
+    PostgresSaver(connection).setup()

@@ -1,0 +1,74 @@
+"""All that the saver relies on of LangGraph beyond its interface; tests/integration/checkpoints pins each of it.
+
+- With durability `sync` it awaits a step's checkpoint before the next step; the input's checkpoint it does not await,
+  nor a task's writes, but for those of a DeltaChannel (before their checkpoint), of a failed task that has an error
+  handler (before the handler), and all of them before the run ends.
+- A task's writes are read again only while their checkpoint is the last of its branch, to not run a finished task
+  again; what is rebuilt from the writes of older checkpoints are DeltaChannels, and those alone are not in the next
+  checkpoint's values.
+- A message to a person (interrupt, error), an answer to one and the result of a functional task go to channels that no
+  checkpoint carries.
+- It makes shallow clones of a saver.
+- The stock saver reads a channel's value from `checkpoint_blobs` where there is one, whatever the checkpoint holds.
+"""
+
+import json
+import math
+from collections.abc import Collection
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, get_serializable_checkpoint_metadata
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+
+NO_WRITES = "__no_writes__"  # a task says with it that it wrote nothing
+
+Place = tuple[str, str, str | None]  # thread, namespace, checkpoint
+
+
+def place(config: RunnableConfig) -> Place:
+    """Where a config points; the checkpoint is none where it means the last one."""
+    where = config["configurable"]
+    return str(where["thread_id"]), where.get("checkpoint_ns", ""), where.get("checkpoint_id")
+
+
+def is_input(metadata: CheckpointMetadata) -> bool:
+    """Whether it is the checkpoint of an input, which no step waits for."""
+    return metadata.get("source") == "input"
+
+
+def carries(checkpoint: Checkpoint, channels: Collection[str]) -> bool:
+    """Whether the checkpoint holds all that was written to these channels, so that the writes are superfluous."""
+    values = checkpoint["channel_values"]
+    whole = (c == NO_WRITES or (c in values and not isinstance(values[c], _DeltaSnapshot)) for c in channels)
+    return all(whole)
+
+
+def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values that lie in the checkpoint itself, and those that lie beside it as blobs.
+
+    As the stock saver does it, but for a NUL character and the floats that are no numbers: JSON in Postgres refuses
+    them, a blob does not.
+    """
+    blobs = {channel: value for channel, value in values.items() if not _fits_json(value)}
+    inline = {channel: value for channel, value in values.items() if channel not in blobs}
+    snapshots = {channel: True for channel, value in blobs.items() if isinstance(value, _DeltaSnapshot)}
+    return inline | snapshots, blobs
+
+
+def described(config: RunnableConfig, metadata: CheckpointMetadata) -> bytes:
+    """The metadata column, with what the config adds to it."""
+    return as_json(get_serializable_checkpoint_metadata(config, metadata))
+
+
+def as_json(value: Any) -> bytes:
+    """JSON as the stock saver's column has it."""
+    return json.dumps(value).encode()
+
+
+def _fits_json(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, int)

@@ -1,0 +1,171 @@
+"""One connection of the committer's: it sends together all that gathered while it was busy."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+
+from executor.checkpoints.statement import STATEMENT, Packed, PackedDumper, parameters
+from executor.checkpoints.unit import Unit, answer
+from executor.errors import LeaseLost, TryAgain
+from executor.telemetry import Metrics
+
+log = structlog.get_logger()
+
+BATCH_UNITS = 256
+BATCH_BYTES = 4 << 20
+PATIENCE_SECONDS = 60.0  # how long a unit waits for a database that is away
+LOSSES = 3  # how often a unit may lose the connection under it before it is held to be the cause
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+ANSWER_SECONDS = 35.0  # longer than the server's own limit: past it, it is the network that is silent
+
+Options = dict[str, Any]
+OPTIONS: Options = {
+    "autocommit": True,
+    "prepare_threshold": 0,
+    "connect_timeout": 10,
+    "application_name": "agent-executor checkpoints",
+    "options": "-c statement_timeout=30s -c lock_timeout=2s -c plan_cache_mode=force_generic_plan",
+}
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A unit, who waits for it, and until when it is worth waiting for a database that is away."""
+
+    unit: Unit
+    done: asyncio.Future[None]
+    deadline: float
+
+
+class Lane:
+    """Commits in the order of arrival. No unit fails for another's sake: what fails together is sent one by one."""
+
+    def __init__(self, conninfo: Options, metrics: Metrics) -> None:
+        self._conninfo = OPTIONS | conninfo
+        self._metrics = metrics
+        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    def __len__(self) -> int:
+        return self._waiting.qsize()
+
+    def add(self, unit: Unit) -> asyncio.Future[None]:
+        """Done when it is committed; LeaseLost where the epoch is another's, TryAgain where the database fails it."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait(Waiting(unit, done, time.monotonic() + PATIENCE_SECONDS))
+        return done
+
+    async def flush(self) -> None:
+        """Wait until everything has its answer."""
+        await self._waiting.join()
+
+    async def run(self) -> None:
+        """Commit for ever; at the end, whoever still waits is told to try again."""
+        batch: list[Waiting] = []
+        try:
+            while True:
+                batch = await self._gather()
+                await self._commit(batch)
+                for _ in batch:
+                    self._waiting.task_done()
+        finally:
+            while not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            for waiting in batch:
+                answer(waiting.done, TryAgain("Postgres: not committed before the process stopped"))
+            await self._hang_up()
+
+    async def _gather(self) -> list[Waiting]:
+        batch = [await self._waiting.get()]
+        size = batch[0].unit.size
+        while not self._waiting.empty() and len(batch) < BATCH_UNITS and size < BATCH_BYTES:
+            batch.append(self._waiting.get_nowait())
+            size += batch[-1].unit.size
+        return batch
+
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        try:
+            await self._send(batch)
+        except Exception as error:  # noqa: BLE001 - the lane outlives whatever a unit holds
+            log.warning("checkpoints not committed", units=len(batch), error=_name(error))
+            for waiting in batch:
+                await self._insist(waiting)
+
+    async def _insist(self, waiting: Waiting) -> None:
+        """Send one unit until it has an answer: while there is no connection, again and again."""
+        for attempt in range(1, LOSSES + 1):
+            try:
+                await self._connect(waiting.deadline)
+                await self._send([waiting])
+            except Exception as error:  # noqa: BLE001 - the lane outlives whatever a unit holds
+                if self._connection is not None or attempt == LOSSES:
+                    log.warning("checkpoint refused", job=waiting.unit.claim.job_id, error=_name(error))
+                    answer(waiting.done, _refusal(error))
+                    return
+            else:
+                return
+
+    async def _send(self, batch: Sequence[Waiting]) -> None:
+        """One round trip, one transaction. What was sent when the connection broke may be committed or not."""
+        values = parameters([waiting.unit for waiting in batch])
+        began = time.perf_counter()
+        committed = await self._ask(values)
+        self._metrics.checkpoint_seconds.observe(time.perf_counter() - began)
+        self._metrics.checkpoint_units.observe(len(batch))
+        for n, waiting in enumerate(batch):
+            answer(waiting.done, None if n in committed else self._stale(waiting))
+
+    async def _ask(self, values: Sequence[Packed]) -> set[int]:
+        connection = self._connection or await self._open()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                cursor = await connection.execute(STATEMENT, values, binary=True)
+                return {n for (n,) in await cursor.fetchall()}
+        except BaseException as error:
+            if connection.closed or not isinstance(error, psycopg.Error):
+                await self._hang_up()
+            raise
+
+    async def _connect(self, deadline: float) -> None:
+        """Wait for a connection; raises TryAgain where there is none until the deadline."""
+        pause = FIRST_PAUSE
+        while self._connection is None:
+            if time.monotonic() >= deadline:
+                raise TryAgain("Postgres: no connection")
+            try:
+                await self._open()
+            except psycopg.Error:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _open(self) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(**self._conninfo)
+        connection.adapters.register_dumper(Packed, PackedDumper)
+        self._connection = connection
+        return connection
+
+    async def _hang_up(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                await self._connection.close()
+            self._connection = None
+
+    def _stale(self, waiting: Waiting) -> LeaseLost:
+        self._metrics.stale_epochs.inc()
+        return LeaseLost(waiting.unit.claim.job_id)
+
+
+def _refusal(error: Exception) -> Exception:
+    """What the job is told: the world's fault where it is the database's, else the error as it is."""
+    return TryAgain(f"Postgres: {_name(error)}") if isinstance(error, psycopg.Error | TimeoutError) else error
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__  # not its message, which may hold what the job wrote

@@ -1,0 +1,83 @@
+"""The saver of one job: it reads as the stock saver, and writes through the committer, fenced by the job's epoch."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool
+
+from executor.checkpoints import insides
+from executor.checkpoints.outgoing import Outgoing, Written
+from executor.checkpoints.unit import Rows
+from executor.errors import TryAgain
+
+
+class JobSaver(AsyncPostgresSaver):
+    """LangGraph's Postgres saver for the run of one job, alone on its thread.
+
+    Every method raises TryAgain where the database fails, and LeaseLost once another worker owns the job.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool[Any], serde: SerializerProtocol, outgoing: Outgoing) -> None:
+        super().__init__(pool, serde=serde)
+        self._outgoing = outgoing  # one for all the clones that LangGraph makes
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint that the config points at; a thread that was found empty is not looked at again."""
+        thread, ns, checkpoint_id = insides.place(config)
+        if not checkpoint_id and self._outgoing.is_blank(thread, ns):
+            return None
+        found = await super().aget_tuple(config)
+        if found is None and not ns and not checkpoint_id:
+            self._outgoing.note_empty(thread)
+        return found
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Commit a checkpoint; that of an input is committed with the first step's, or two milliseconds later."""
+        parent = thread, ns, parent_id = insides.place(config)
+        place = thread, ns, checkpoint["id"]
+        inline, blobs = insides.split(checkpoint["channel_values"])
+        versions: ChannelVersions = {name: str(version) for name, version in new_versions.items() if name in blobs}
+        body = insides.as_json({**checkpoint, "channel_values": inline})
+        row = (*place, parent_id, body, insides.described(config, metadata))
+        rows = Rows(blobs=self._dump_blobs(thread, ns, blobs, versions), checkpoints=[row])
+        if insides.is_input(metadata):
+            self._outgoing.hold(place, rows)
+        else:
+            await self._outgoing.put(place, parent, rows, lambda channels: insides.carries(checkpoint, channels))
+        return {"configurable": {"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": checkpoint["id"]}}
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Commit what a task wrote, unless the checkpoint that follows at once makes it superfluous."""
+        place = thread, ns, checkpoint_id = insides.place(config)
+        await self._outgoing.write(
+            Written(
+                place,
+                {channel for channel, _ in writes},
+                lambda: self._dump_writes(thread, ns, str(checkpoint_id), task_id, task_path, writes),
+            )
+        )
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[psycopg.AsyncCursor[DictRow]]:
+        """What the stock saver reads and deletes through: after everything that was handed over before."""
+        await self._outgoing.flush()
+        try:
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
+        except psycopg.Error as error:
+            raise TryAgain(f"Postgres: {type(error).__name__}") from error

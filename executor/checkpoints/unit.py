@@ -1,0 +1,70 @@
+"""What one job wants committed together, as rows of the tables."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from executor.jobs import Claim
+
+Row = tuple[Any, ...]  # the columns of a table, in the order of the statement
+
+ROW_BYTES = 200  # about what a row weighs beside its values
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the three tables of checkpoints."""
+
+    blobs: Sequence[Row] = ()
+    checkpoints: Sequence[Row] = ()
+    writes: Sequence[Row] = ()
+
+    def __add__(self, other: "Rows") -> "Rows":
+        return Rows(
+            (*self.blobs, *other.blobs),
+            (*self.checkpoints, *other.checkpoints),
+            (*self.writes, *other.writes),
+        )
+
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        return iter((self.blobs, self.checkpoints, self.writes))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Rows that are written all or not at all: only while the job is still at this epoch."""
+
+    claim: Claim
+    rows: Rows = field(repr=False)
+
+    @cached_property
+    def size(self) -> int:
+        """About how many bytes it is on the wire."""
+        values = (value for table in self.rows for row in table for value in row)
+        return ROW_BYTES * sum(map(len, self.rows)) + sum(len(v) for v in values if isinstance(v, bytes))
+
+
+def distinct(writes: Iterable[Row]) -> list[Row]:
+    """One row a key, as one statement must have it: of the special writes (below zero) the last, else the first.
+
+    So does LangGraph's in-memory saver, and so do two statements of the stock one.
+    """
+    kept: dict[Row, Row] = {}
+    for row in writes:
+        thread_id, checkpoint_ns, checkpoint_id, task_id, _, index = row[:6]
+        key = (thread_id, checkpoint_ns, checkpoint_id, task_id, index)
+        if index < 0 or key not in kept:
+            kept[key] = row
+    return list(kept.values())
+
+
+def answer(done: asyncio.Future[None], error: BaseException | None = None) -> None:
+    """Tell whoever waits, if anybody still does."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

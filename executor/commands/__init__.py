@@ -1,0 +1,1 @@
+"""A person's tools: they ask a running service, or look after its dead letters."""

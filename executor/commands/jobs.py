@@ -1,0 +1,160 @@
+"""`agent-executor submit|watch|jobs`: what a person asks a running service over HTTP."""
+
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import click
+import httpx
+
+from contract import EXECUTE_TYPE
+from executor.errors import ExecutorError
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+url_option = click.option(
+    "--url", default=DEFAULT_URL, envvar="EXECUTOR_URL", show_default=True, help="Where the service listens."
+)
+
+
+@click.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--wait", type=click.IntRange(0, 300), default=0, help="Wait so many seconds for the result.")
+@url_option
+def submit(file: TextIO, wait: int, url: str) -> None:
+    """Submit the job in FILE (- for standard input): its data, or a whole CloudEvent, as JSON."""
+    event = _event(_json(file.read(), "FILE"))
+    headers = {"content-type": "application/cloudevents+json"} | ({"prefer": f"wait={wait}"} if wait else {})
+    with _client(url, patience=wait + 30.0) as client:
+        answer = _checked(client.post("/", content=json.dumps(event), headers=headers))
+    _print(answer)
+    if "error" in answer:
+        raise ExecutorError(f"the job failed: {answer['error']['message']}")
+
+
+@click.command()
+@click.argument("job_id")
+@click.option("--json", "as_json", is_flag=True, help="Print each entry as a line of JSON.")
+@url_option
+def watch(job_id: str, *, as_json: bool, url: str) -> None:
+    """Follow what a job does until it ends."""
+    with _client(url, patience=None) as client, client.stream("GET", f"{_path(job_id)}/events") as response:
+        if response.is_error:
+            response.read()
+            _checked(response)
+        for entry in _entries(response):
+            click.echo(json.dumps(entry) if as_json else _told(entry), nl=as_json)
+
+
+@click.group()
+def jobs() -> None:
+    """Look at jobs, end them, answer them."""
+
+
+@jobs.command("list")
+@click.option("--status", help="Only those of this status.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
+@url_option
+def list_jobs(status: str | None, limit: int, url: str) -> None:
+    """The newest jobs first."""
+    query = {"limit": limit} | ({"status": status} if status else {})
+    with _client(url) as client:
+        for job in _checked(client.get("/jobs", params=query))["jobs"]:
+            click.echo(f"{job['created_at'][:19]}  {job['status']:<12} {job['attempts']}  {job['job_id']}")
+
+
+@jobs.command()
+@click.argument("job_id")
+@url_option
+def show(job_id: str, url: str) -> None:
+    """One job, as JSON."""
+    with _client(url) as client:
+        _print(_checked(client.get(_path(job_id))))
+
+
+@jobs.command()
+@click.argument("job_id")
+@url_option
+def cancel(job_id: str, url: str) -> None:
+    """Stop a job."""
+    with _client(url) as client:
+        _print(_checked(client.post(f"{_path(job_id)}/cancel")))
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.argument("answer")
+@url_option
+def resume(job_id: str, answer: str, url: str) -> None:
+    """Answer a job's interrupt with ANSWER, which is JSON."""
+    with _client(url) as client:
+        _print(_checked(client.post(f"{_path(job_id)}/resume", json={"resume": _json(answer, "ANSWER")})))
+
+
+@contextmanager
+def _client(url: str, patience: float | None = 30.0) -> Iterator[httpx.Client]:
+    try:
+        with httpx.Client(base_url=url, timeout=httpx.Timeout(30.0, read=patience)) as client:
+            yield client
+    except httpx.HTTPError as error:
+        raise ExecutorError(f"{url}: {error}; is the service there? (--url, EXECUTOR_URL)") from error
+
+
+def _checked(response: httpx.Response) -> Any:
+    if not response.is_error:
+        return response.json()
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = response.text[:500]
+    raise ExecutorError(f"{response.status_code}: {detail}")
+
+
+def _path(job_id: str) -> str:
+    return f"/jobs/{quote(job_id, safe='')}"
+
+
+def _event(given: Any) -> Any:
+    if isinstance(given, dict) and "specversion" not in given:
+        data = {"job_id": str(uuid.uuid4()), **given}
+        return {"specversion": "1.0", "id": data["job_id"], "source": "cli", "type": EXECUTE_TYPE, "data": data}
+    return given
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ExecutorError(f"{what} is not JSON: {error}") from None
+
+
+def _entries(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in response.iter_lines():
+        if line.startswith("data:"):
+            yield json.loads(line.removeprefix("data:"))
+
+
+def _told(entry: dict[str, Any]) -> str:
+    """Tokens as they come, anything else on a line of its own."""
+    data = entry["data"]
+    match entry["type"]:
+        case "token":
+            return str(data["text"])
+        case "tool_call":
+            return f"\n→ {data['name']}({json.dumps(data['args'])})\n"
+        case "tool_result":
+            return f"\n← {data['name']}: {data['content']}\n"
+        case "end":
+            return f"\n{data['status']}\n"
+        case "attempt" | "gap" | "interrupt" | "custom" as word:
+            return f"\n[{word}] {json.dumps(data)}\n"
+    return ""
+
+
+def _print(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    click.echo()

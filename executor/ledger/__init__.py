@@ -1,0 +1,11 @@
+"""The ledger in Postgres: who works on which job, what became of it, and what must still be said.
+
+Every write of a worker is conditional on the epoch of its claim, so that one that was paused past its lease writes
+nothing. Time is the database's.
+"""
+
+from executor.ledger.ledger import Ledger
+from executor.ledger.pool import Pool, open_pool
+from executor.ledger.register import Register
+
+__all__ = ["Ledger", "Pool", "Register", "open_pool"]

@@ -1,0 +1,70 @@
+"""The pool of connections that the ledger and LangGraph's saver share."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from executor.errors import TryAgain
+from executor.settings import PostgresSettings
+
+Connection = psycopg.AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+CONNECTIONS = 8
+WAIT_SECONDS = 10.0
+TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s"
+
+
+@asynccontextmanager
+async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
+    """A pool as both want it; it connects when it can."""
+    pool: Pool = AsyncConnectionPool(
+        kwargs=settings.conninfo()
+        | {
+            "autocommit": True,
+            "prepare_threshold": 0,
+            "row_factory": dict_row,
+            "options": TIMEOUTS,
+            "connect_timeout": 10,
+            "application_name": "agent-executor",
+        },
+        min_size=1,
+        max_size=CONNECTIONS,
+        timeout=WAIT_SECONDS,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close(timeout=5)
+
+
+@asynccontextmanager
+async def connected(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection on which each statement is a commit; raises TryAgain where the database fails."""
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        raise TryAgain(f"Postgres: {str(error).strip() or repr(error)}") from error
+    except psycopg.errors.UndefinedTable as error:
+        raise TryAgain("Postgres: the tables are missing; run `agent-executor migrate`") from error
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection on which everything is one commit; raises TryAgain where the database fails."""
+    async with connected(pool) as connection, connection.transaction():
+        yield connection
+
+
+async def fetch(connection: Connection, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All rows of a query."""
+    cursor = await connection.execute(query, values)
+    return await cursor.fetchall()

@@ -1,0 +1,81 @@
+"""People's side of the ledger: they ask for jobs, look at them, answer them and end them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Json
+
+from executor.jobs import Job, Message, Order, Wake
+from executor.ledger import sql
+from executor.ledger.ledger import outbox_columns, waiting_columns
+from executor.ledger.pool import Pool, connected, fetch, transaction
+
+
+class Register:
+    """Every method raises TryAgain where the database fails."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def queue(self, orders: Sequence[Order]) -> int | None:
+        """Write down jobs and promise the messages that ask for them, all in one commit or none.
+
+        Returns the index of the first whose id belongs to a job with other content, or None when all are written.
+        """
+        conflict = None
+        async with transaction(self._pool) as connection:
+            for index, order in enumerate(orders):
+                rows = await fetch(connection, sql.QUEUE, asdict(order.identity) | waiting_columns(order.kept))
+                if not rows[0]["same"]:
+                    conflict = index
+                    raise psycopg.Rollback
+                await connection.execute(
+                    sql.PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message])
+                )
+        return conflict
+
+    async def job(self, job_id: str) -> Job | None:
+        """The job of this id."""
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.SHOW, {"job_id": job_id})
+        return Job(**rows[0]) if rows else None
+
+    async def jobs(self, limit: int, status: str | None = None, before: Job | None = None) -> list[Job]:
+        """The newest jobs first, of one status where given, older than `before` where given."""
+        values = {
+            "limit": limit,
+            "status": status,
+            "before": before.created_at if before else None,
+            "before_id": before.job_id if before else None,
+        }
+        async with connected(self._pool) as connection:
+            return [Job(**row) for row in await fetch(connection, sql.LIST, values)]
+
+    async def resume(self, job_id: str, answer: Any) -> Wake | None:
+        """Let an interrupted job go on with a person's answer; None where it is not interrupted."""
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json({"resume": answer})})
+        return Wake(**rows[0]) if rows else None
+
+    async def cancel(self, job_id: str, said: Message) -> str | None:
+        """End the job, or have its worker end it; its thread where it ended here and now, None where a worker has it.
+
+        A job that has ended already stays as it is.
+        """
+        async with transaction(self._pool) as connection:
+            rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
+            if not rows or rows[0]["status"] != "cancelled":
+                return None
+            await connection.execute(sql.PROMISE, {"job_id": job_id} | outbox_columns([said]))
+        return str(rows[0]["thread_id"])
+
+    async def expire(self, keep_seconds: float) -> tuple[int, list[str]]:
+        """Forget up to a hundred jobs that ended so long ago; how many, and the threads that have no job any more."""
+        async with transaction(self._pool) as connection:
+            gone = await fetch(connection, sql.EXPIRE, {"keep": keep_seconds})
+            threads = sorted({row["thread_id"] for row in gone})
+            forgotten = await fetch(connection, sql.FORGOTTEN, {"thread_ids": threads})
+            await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
+        return len(gone), [row["thread_id"] for row in forgotten]

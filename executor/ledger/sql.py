@@ -1,0 +1,196 @@
+"""The statements of the ledger. Each is one commit unless its caller says otherwise."""
+
+# Who must end before this job may begin: whoever runs on its thread, and whoever came before it in the stream. A job
+# that waits for its time blocks nobody.
+BLOCKERS = """
+SELECT other.job_id FROM jobs AS other
+WHERE other.thread_id = %(thread_id)s AND other.job_id <> %(job_id)s AND other.finished_at IS NULL
+  AND (other.status = 'running' OR (other.sequence < %(sequence)s AND other.not_before IS NULL))
+"""
+
+CLAIMED = """
+RETURNING epoch, attempts AS attempt, extract(epoch FROM now() - started_at)::float AS elapsed, now() AS at,
+          cancelling, answer, replay
+"""
+
+CLAIM = f"""
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, attempts, epoch, lease_until, started_at)
+SELECT %(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'running', 1, 1,
+       now() + %(lease)s * interval '1 second', now()
+WHERE coalesce(%(not_before)s::timestamptz <= now(), true) AND NOT EXISTS ({BLOCKERS})
+ON CONFLICT (job_id) DO UPDATE
+SET status = 'running', attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts + 1 ELSE 1 END,
+    epoch = job.epoch + 1, lease_until = excluded.lease_until, finished_at = NULL, error = NULL,
+    started_at = coalesce(job.started_at, excluded.started_at), sequence = coalesce(job.sequence, excluded.sequence),
+    not_before = NULL, replay = coalesce(%(replay)s, job.replay)
+WHERE job.digest = excluded.digest AND coalesce(job.lease_until <= now(), true)
+  AND (job.status IN ('queued', 'running', 'parked') OR (job.status = 'failed' AND job.replay < %(replay)s))
+{CLAIMED}
+"""
+
+WAITING = "SELECT sequence, subject, headers, body FROM jobs WHERE job_id = %(job_id)s"
+
+REFUSED = f"""
+SELECT job.status, job.digest = %(digest)s AS same, job.finished_at IS NOT NULL OR job.status = 'interrupted' AS ended,
+       greatest(extract(epoch FROM job.lease_until - now()), 0)::float AS leased,
+       coalesce(%(not_before)s::timestamptz > now(), false) AS early, EXISTS ({BLOCKERS}) AS blocked
+FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
+"""  # noqa: S608 - our own fragments
+
+PARK = """
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, not_before, subject, headers, body)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'parked', %(not_before)s,
+        %(subject)s, %(headers)s, %(body)s)
+ON CONFLICT (job_id) DO UPDATE
+SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,
+    body = excluded.body, sequence = coalesce(job.sequence, excluded.sequence)
+WHERE job.digest = excluded.digest AND job.status IN ('queued', 'parked')
+"""
+
+# Waits for whoever is just ending one of them, and then does not find it any more.
+STILL_BLOCKED = f"{BLOCKERS} FOR SHARE"
+
+QUEUE = """
+INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now())
+ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
+RETURNING digest = %(digest)s AS same
+"""
+
+RENEW = """
+UPDATE jobs SET lease_until = now() + %(lease)s * interval '1 second'
+FROM unnest(%(job_ids)s::text[], %(epochs)s::bigint[]) AS held (job_id, epoch)
+WHERE jobs.job_id = held.job_id AND jobs.epoch = held.epoch AND jobs.status = 'running'
+RETURNING jobs.job_id, jobs.cancelling
+"""
+
+RELEASE = """
+UPDATE jobs SET status = 'queued', lease_until = NULL, attempts = attempts - %(unused)s, woken_at = now()
+WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
+"""
+
+PROMISE = """
+INSERT INTO outbox (id, job_id, subject, headers, body)
+SELECT said.id, %(job_id)s, said.subject, said.headers::json, said.body
+FROM unnest(%(ids)s::text[], %(subjects)s::text[], %(heads)s::text[], %(bodies)s::bytea[])
+     AS said (id, subject, headers, body)
+ON CONFLICT (id) DO NOTHING
+"""
+
+FINISH = """
+WITH ended AS (
+    UPDATE jobs
+    SET status = %(status)s, result = %(result)s, error = %(error)s, duration_ms = %(duration_ms)s, answer = NULL,
+        lease_until = NULL, finished_at = CASE WHEN %(status)s <> 'interrupted' THEN now() END,
+        subject = %(subject)s, headers = %(headers)s, body = %(body)s
+    WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
+    RETURNING job_id
+), said AS (
+    INSERT INTO outbox (id, job_id, subject, headers, body)
+    SELECT said.id, ended.job_id, said.subject, said.headers::json, said.body
+    FROM ended, unnest(%(ids)s::text[], %(subjects)s::text[], %(heads)s::text[], %(bodies)s::bytea[])
+         AS said (id, subject, headers, body)
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT job_id FROM ended
+"""
+
+REJECT = """
+INSERT INTO jobs (job_id, thread_id, digest, sequence, status, finished_at, error)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s)
+ON CONFLICT (job_id) DO NOTHING
+"""
+
+CANCEL = """
+UPDATE jobs
+SET cancelling = true,
+    status = CASE WHEN busy.yes THEN status ELSE 'cancelled' END,
+    finished_at = CASE WHEN busy.yes THEN NULL ELSE now() END,
+    epoch = CASE WHEN busy.yes THEN epoch ELSE epoch + 1 END,
+    lease_until = CASE WHEN busy.yes THEN lease_until END,
+    subject = CASE WHEN busy.yes THEN subject END, headers = CASE WHEN busy.yes THEN headers END,
+    body = CASE WHEN busy.yes THEN body END
+FROM (SELECT job_id, status = 'running' AND lease_until > now() AS yes FROM jobs WHERE job_id = %(job_id)s FOR UPDATE)
+     AS busy
+WHERE jobs.job_id = busy.job_id AND finished_at IS NULL
+RETURNING jobs.thread_id, status
+"""
+
+WAKE = "status = 'queued', not_before = NULL, wakes = wakes + 1, woken_at = now()"
+
+# Whoever waits longest for a thread on which nobody is at work, due or waiting for a person any more.
+NEXT = """
+SELECT DISTINCT ON (thread_id) job_id FROM jobs AS first
+WHERE status = 'parked' AND not_before IS NULL AND NOT EXISTS (
+    SELECT FROM jobs AS other WHERE other.thread_id = first.thread_id AND other.finished_at IS NULL
+        AND other.status IN ('running', 'queued', 'interrupted') AND other.sequence IS NOT NULL)
+"""
+
+SETTLE = f"""
+WITH marked AS (UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s) AND published_at IS NULL)
+UPDATE jobs SET {WAKE}
+WHERE status = 'parked' AND job_id IN ({NEXT} AND thread_id = %(thread_id)s ORDER BY thread_id, sequence)
+RETURNING job_id, wakes
+"""  # noqa: S608 - our own fragments
+
+WAKE_DUE = f"""
+UPDATE jobs SET {WAKE}
+WHERE job_id IN (SELECT job_id FROM jobs WHERE status = 'parked' AND not_before <= now() LIMIT 100
+                 FOR UPDATE SKIP LOCKED)
+   OR (status = 'parked' AND job_id IN ({NEXT} ORDER BY thread_id, sequence))
+RETURNING job_id, wakes
+"""  # noqa: S608 - our own fragments
+
+# Woken a while ago and still not begun: perhaps its message was never published. The broker knows it if it was.
+WAKE_AGAIN = """
+UPDATE jobs SET woken_at = now()
+WHERE job_id IN (SELECT job_id FROM jobs WHERE status = 'queued' AND body IS NOT NULL
+                 AND woken_at < now() - interval '1 minute' LIMIT 100 FOR UPDATE SKIP LOCKED)
+RETURNING job_id, wakes
+"""
+
+RESUME = f"""
+UPDATE jobs SET {WAKE}, answer = %(answer)s WHERE job_id = %(job_id)s AND status = 'interrupted' RETURNING job_id, wakes
+"""  # noqa: S608 - our own fragments
+
+UNPUBLISHED = """
+SELECT id, subject, headers, body FROM outbox WHERE job_id = %(job_id)s AND published_at IS NULL ORDER BY created_at, id
+"""
+
+OVERDUE = """
+SELECT id, subject, headers, body FROM outbox
+WHERE published_at IS NULL AND created_at < now() - interval '30 seconds' ORDER BY created_at LIMIT 100
+"""
+
+PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s) AND published_at IS NULL"
+
+SEEN = "SELECT job_id FROM jobs WHERE job_id = ANY(%(job_ids)s)"
+SEQUENCES = "SELECT sequence FROM jobs WHERE sequence > %(after)s AND sequence < %(before)s"
+
+COLUMNS = "job_id, thread_id, status, attempts, created_at, started_at, finished_at, duration_ms, result, error"
+
+SHOW = f"SELECT {COLUMNS} FROM jobs WHERE job_id = %(job_id)s"  # noqa: S608 - our own columns
+
+LIST = f"""
+SELECT {COLUMNS} FROM jobs
+WHERE (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(before)s::timestamptz IS NULL OR (created_at, job_id) < (%(before)s, %(before_id)s))
+ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
+"""  # noqa: S608 - our own columns
+
+EXPIRE = """
+DELETE FROM jobs WHERE job_id IN (
+    SELECT job_id FROM jobs WHERE finished_at < now() - %(keep)s * interval '1 second' ORDER BY finished_at LIMIT 100
+    FOR UPDATE SKIP LOCKED)
+RETURNING job_id, thread_id
+"""
+
+FORGOTTEN = """
+SELECT thread_id FROM unnest(%(thread_ids)s::text[]) AS gone (thread_id)
+WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.thread_id = gone.thread_id)
+"""
+
+EXPIRE_SAID = """
+DELETE FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE job_id IS NULL AND published_at < now() - %(keep)s * interval '1 second' LIMIT 1000)
+"""

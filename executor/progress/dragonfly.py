@@ -1,0 +1,116 @@
+"""Streams and channels named after the thread, bounded and expiring. The only importer of redis."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from executor.entries import Shown, key_of, shown
+from executor.errors import TryAgain
+from executor.progress.buffer import Line, Progress
+from executor.settings import DragonflySettings
+
+log = structlog.get_logger()
+
+CALL_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+PAGE = 500
+READERS = 200  # connections of people who watch
+
+
+class Sink:
+    """Writes entries to streams and channels."""
+
+    def __init__(self, client: redis.asyncio.Redis, settings: DragonflySettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    async def write(self, lines: Sequence[Line]) -> None:
+        """Write all in one round trip; raises TryAgain where Dragonfly is away, and drops what it refuses."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for line in lines:
+                self._add(pipe, line)
+            for key in {line.key for line in lines}:
+                pipe.expire(key, self._settings.keep_seconds)
+            try:
+                await pipe.execute()
+            except ResponseError as error:
+                log.warning("Dragonfly refused an entry", error=str(error))  # the others are written
+            except (RedisError, OSError) as error:
+                raise TryAgain(f"Dragonfly: {error!r}") from error
+
+    def _add(self, pipe: Any, line: Line) -> None:
+        pipe.xadd(line.key, line.fields, maxlen=self._settings.keep_entries, approximate=True)
+        pipe.publish(line.key, json.dumps(shown(line.fields), ensure_ascii=False))
+
+
+class Reader:
+    """Reads the entries of a thread back, from any place in its stream."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+
+    async def read(self, thread_id: str, after: str, seconds: float) -> list[tuple[str, Shown]]:
+        """The entries after the id, `0` being before all, waiting so long for the first; raises TryAgain."""
+        try:
+            async with asyncio.timeout(seconds + CALL_SECONDS):
+                answer: Any = await self._client.xread({key_of(thread_id): after}, PAGE, int(seconds * 1000))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise TryAgain(f"Dragonfly: {error!r}") from error
+        entries = answer[0][1] if answer else []
+        return [(entry_id, shown(fields)) for entry_id, fields in entries]
+
+    async def holds(self, thread_id: str, entry_id: str) -> bool:
+        """Whether the stream still has the entry; raises TryAgain, or ValueError where the id is none."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return bool(await self._client.xrange(key_of(thread_id), entry_id, entry_id))
+        except ResponseError as error:
+            raise ValueError(f"{entry_id!r} is no id of an entry") from error
+        except (RedisError, OSError, TimeoutError) as error:
+            raise TryAgain(f"Dragonfly: {error!r}") from error
+
+
+@asynccontextmanager
+async def open_progress(settings: DragonflySettings) -> AsyncIterator[Progress]:
+    """Events flow while this is open; what is left at its end is written within two seconds or lost."""
+    async with _client(settings, connections=2) as client:
+        progress = Progress(Sink(client, settings))
+        task = asyncio.create_task(progress.run(), name="progress")
+        try:
+            yield progress
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await progress.flush()
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def open_reader(settings: DragonflySettings) -> AsyncIterator[Reader]:
+    """A reader with connections of its own: whoever watches must not slow what is written."""
+    async with _client(settings, connections=READERS) as client:
+        yield Reader(client)
+
+
+def _client(settings: DragonflySettings, *, connections: int) -> redis.asyncio.Redis:
+    # RESP2: Dragonfly up to 1.40 answers a woken XREAD BLOCK wrongly on RESP3. No socket_timeout: with one, redis-py
+    # writes by asyncio.wait_for, which swallows a cancellation now and then on Python 3.11. Our own timeouts are outside.
+    return redis.asyncio.Redis(
+        host=settings.host,
+        port=settings.port,
+        password=settings.password.get_secret_value() if settings.password else None,
+        protocol=2,
+        decode_responses=True,
+        max_connections=connections,
+        socket_timeout=None,
+        socket_keepalive=True,
+        socket_connect_timeout=CALL_SECONDS,
+    )

@@ -1,0 +1,1 @@
+DROP INDEX jobs_epoch_is_key;

@@ -31,6 +31,9 @@ format: $(READY) ## Format the code
 golden: setup ## Rewrite the golden files from what the function renders now
 	$(BIN)/pytest tests/golden --update-golden $(ARGS)
 
+reference: $(READY) ## Write the pages that come from the code
+	$(BIN)/python -m tools.reference
+
 bench: $(READY) ## Measure jobs per second and memory beside baselines, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
 
@@ -49,4 +52,7 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help setup demo test lint format golden bench lock clean
+bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one
+	@$(BIN)/python -m tests.bench.checkpoints $(ARGS)
+
+.PHONY: help setup demo test lint format golden reference bench bench-checkpoints lock clean

@@ -27,9 +27,10 @@ def cli() -> None:
 @cli.command()
 def serve() -> None:
     """Run the service until SIGTERM: the worker and the HTTP API."""
+    settings = Settings.read(os.environ)
+
     from executor.app import serve as run  # noqa: PLC0415 - the other commands need no LangGraph
 
-    settings = Settings.read(os.environ)
     _run(lambda: run(settings))
 
 

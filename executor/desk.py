@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.events import Headers
+from executor.events import ACCEPTED, Headers, parse
 from executor.jobs import TERMINAL, Job, JobRequest, Message, Order, Origin, Wake
 from executor.outbox import Outbox
 from executor.outcomes import Outcomes
@@ -92,6 +92,11 @@ class Desk:
     entries: Entries
     outcomes: Outcomes
     caller: Caller
+    accepted: frozenset[str] = ACCEPTED
+
+    def read(self, headers: Headers, body: bytes) -> Request:
+        """The job that an event asks for; raises Invalid that says which field is wrong."""
+        return Request(parse(headers, body, self.accepted), headers, body)
 
     async def submit(self, requests: Sequence[Request]) -> None:
         """Take all or none; raises Taken, or TryAgain where the ledger fails."""
@@ -148,9 +153,8 @@ class Desk:
         """What is too large for a message is kept in the ledger, and a small message asks for it."""
         job_id, headers = request.job.job_id, dict(request.headers)
         subject = self.outcomes.nats.subject("execute", "http")
-        if len(request.body) > self.outcomes.limit:
+        message = Message(f"{quote(job_id, safe=':')}:execute", subject, headers, request.body)
+        if message.size > self.outcomes.limit:
             kept = Origin(job_id, subject, headers, request.body)
             return Order(request.job.identity(), self.outcomes.wake(Wake(job_id, 0)), kept)
-        return Order(
-            request.job.identity(), Message(f"{quote(job_id, safe=':')}:execute", subject, headers, request.body)
-        )
+        return Order(request.job.identity(), message)

@@ -39,6 +39,12 @@ def shown(fields: Mapping[str, str]) -> Shown:
     return {**fields, "attempt": int(fields["attempt"]), "data": json.loads(fields["data"])}
 
 
+def as_text(fields: Mapping[str, str]) -> str:
+    """The same as text; its data are JSON already."""
+    rest = {"job": fields["job"], "attempt": int(fields["attempt"]), "type": fields["type"], "node": fields["node"]}
+    return f'{json.dumps(rest, ensure_ascii=False)[:-1]}, "data": {fields["data"]}}}'
+
+
 def key_of(thread_id: str) -> str:
     """The name of a thread's stream and of its channel."""
     return f"langgraph:stream:{thread_id}"

@@ -28,6 +28,7 @@ INVALID = "invalid_event"
 STRUCTURED = "application/cloudevents"
 JSON = JSONFormat()
 
+ACCEPTED = frozenset({EXECUTE_TYPE})
 LONGEST_ID = 255
 DEEPEST = 200
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
@@ -89,7 +90,7 @@ class Invalid(Rejected):
         self.job_id = job_id
 
 
-def parse(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({EXECUTE_TYPE})) -> JobRequest:
+def parse(headers: Headers, body: bytes, accepted: frozenset[str] = ACCEPTED) -> JobRequest:
     """The job that an event asks for; raises Invalid that says which field is wrong."""
     asked = read(headers, body, accepted)
     if isinstance(asked, WakeUp):
@@ -97,7 +98,7 @@ def parse(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({E
     return asked
 
 
-def read(headers: Headers, body: bytes, accepted: frozenset[str] = frozenset({EXECUTE_TYPE})) -> JobRequest | WakeUp:
+def read(headers: Headers, body: bytes, accepted: frozenset[str] = ACCEPTED) -> JobRequest | WakeUp:
     """The job that an event asks for or wakes; raises Invalid that says which field is wrong.
 
     Binary mode has a `ce-specversion` header and JSON data as its body; anything else is read as structured mode,

@@ -84,8 +84,8 @@ class Claim:
     """The right to work on a job until the lease ends.
 
     `elapsed` is seconds since its first attempt began, `at` the database's time, `cancelling` that somebody asked for
-    its end, `answer` a person's answer to its interrupt under the key `resume`, `replay` which dead letter it came
-    back from.
+    its end, `answer` a person's answer under the key `resume` and what it answers under `interrupts`, `replay` which
+    dead letter it came back from.
     """
 
     job_id: str
@@ -139,6 +139,12 @@ class Message:
     subject: str
     headers: dict[str, str]
     body: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its body and of NATS's header block: a version line, a line each, an empty line."""
+        lines = (f"{name}: {value}\r\n" for name, value in self.headers.items())
+        return len(self.body) + len("NATS/1.0\r\n\r\n") + sum(len(line.encode()) for line in lines)
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,8 @@ class Outbox:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Publish what was promised and mark it; raises TryAgain, and then it stays promised."""
-        if messages:
-            await self._publish_all(messages)
-            await self._ledger.published(messages)
+        await self._publish_all(messages)
+        await self._mark(messages)
 
     async def wake(self, wakes: Sequence[Wake]) -> None:
         """Ask for jobs that need not wait any more. Where that fails, the sweep asks again."""
@@ -75,9 +74,16 @@ class Outbox:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def _publish_all(self, messages: Sequence[Message]) -> None:
-        failures = [failure for failure in await asyncio.gather(*map(self._publish, messages)) if failure is not None]
-        if failures:
-            raise failures[0]
+        failures = await asyncio.gather(*map(self._publish, messages))
+        failure = next(filter(None, failures), None)
+        if failure is not None:
+            # What the broker has is marked, or it would be published again for as long as the others fail.
+            await self._mark([message for message, failed in zip(messages, failures, strict=True) if failed is None])
+            raise failure
+
+    async def _mark(self, messages: Sequence[Message]) -> None:
+        if messages:
+            await self._ledger.published(messages)
 
     async def _publish(self, message: Message) -> TryAgain | None:
         try:

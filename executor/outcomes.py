@@ -27,12 +27,17 @@ class Outcomes:
         """A worker has begun with the job."""
         return self._say("started", job, {"job_id": job.job_id})
 
+    def progress(self, job: JobRequest, claim: Claim, cause: str, after: float) -> Message:
+        """An attempt failed, and another will follow in so many seconds."""
+        data = {"job_id": job.job_id, "attempt": claim.attempt, "cause": cause, "retry_after_ms": round(after * 1000)}
+        return self._say("progress", job, data, nth=f"{claim.attempt}")
+
     def ended(self, job: JobRequest, claim: Claim, result: Result, seconds: float) -> Outcome:
         """The graph came to its end, or waits for a person's answer."""
         if isinstance(result, Interrupted):
             data: dict[str, Any] = {"job_id": job.job_id, "interrupts": result.interrupts}
             said = self._say("interrupted", job, data, nth=_which(result))
-            return Outcome("interrupted", None, None, (said,))
+            return Outcome("interrupted", {"interrupts": result.interrupts}, None, (said,))
         value = {"output": result.output, "final_state": result.final_state}
         duration_ms = round(seconds * 1000)
         data = {"job_id": job.job_id, "result": value, "attempts": claim.attempt, "duration_ms": duration_ms}

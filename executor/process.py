@@ -14,8 +14,8 @@ from random import Random
 import structlog
 
 from executor.entries import Entry, Happening
-from executor.errors import Cancelled, Drained, ExecutorError, TryAgain
-from executor.jobs import Outcome, Result
+from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, TryAgain
+from executor.jobs import Message, Outcome, Result
 from executor.leases import Held, Leases
 from executor.outbox import Outbox
 from executor.outcomes import Outcomes
@@ -70,6 +70,8 @@ class Processor:
         except TryAgain as error:
             log.warning("given back", sequence=delivery.sequence, error=str(error))
             await delivery.nak(GIVEN_BACK_SECONDS)
+        except LeaseLost:
+            log.warning("outcome not written: another worker has the job", sequence=delivery.sequence)
         except Exception:
             log.exception("a bug: left to be delivered again", sequence=delivery.sequence)
 
@@ -123,10 +125,14 @@ class Processor:
         if held.claim.attempt > 1:
             self._emit(held, ("attempt", "", {"attempt": held.claim.attempt}))
             return
+        await self._publish(self._outcomes.started(held.job))
+
+    async def _publish(self, message: Message) -> None:
+        """Say what is good to know and no promise."""
         try:
-            await self._broker.publish(self._outcomes.started(held.job))
+            await self._broker.publish(message)
         except ExecutorError as error:
-            log.warning("started event not published", error=str(error))
+            log.warning("event not published", id=message.id, error=str(error))
 
     async def _follow(self, verdict: Verdict, held: Held) -> None:
         match verdict:
@@ -136,6 +142,7 @@ class Processor:
                 log.warning("attempt failed", after=after, error=self._scrub(cause))
                 self._metrics.retries.inc()
                 await self._give_back(held, after, unused=False)
+                await self._publish(self._outcomes.progress(held.job, held.claim, self._scrub(cause), after))
             case DeadLetter():
                 await self._fail(held, verdict)
 
@@ -147,7 +154,9 @@ class Processor:
         safe = replace(cause, message=self._scrub(cause.message))
         log.warning("job failed", reason=safe.reason, error=safe.message)
         self._metrics.dead_letters.labels(safe.reason).inc()
-        await self._settle(held, self._outcomes.failed(held.job, held.origin, safe, held.claim))
+        tried = min(held.claim.attempt, self._settings.max_attempts)  # a claim that found all used up tried nothing
+        claim = replace(held.claim, attempt=tried)
+        await self._settle(held, self._outcomes.failed(held.job, held.origin, safe, claim))
 
     async def _settle(self, held: Held, outcome: Outcome) -> None:
         await self._outbox.finish(held.claim, outcome, held.origin if outcome.status == "interrupted" else None)
@@ -160,4 +169,7 @@ class Processor:
         await held.delivery.ack()
 
     def _emit(self, held: Held, happening: Happening) -> None:
-        self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.attempt, *happening))
+        kind, node, data = happening
+        if kind == "node_end" and data["error"]:
+            data = data | {"error": self._scrub(data["error"])}
+        self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.attempt, kind, node, data))

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import structlog
 
-from executor.events import Invalid, WakeUp, parse, read
+from executor.events import ACCEPTED, Invalid, WakeUp, parse, read
 from executor.jobs import (
     Blocked,
     Busy,
@@ -39,17 +39,20 @@ THREAD_BUSY = DeadLetter("thread_busy", "thread_busy", "another job of the threa
 class Reception:
     """Claims the jobs of deliveries."""
 
-    def __init__(self, ledger: Ledger, outbox: Outbox, outcomes: Outcomes, turns: Turns) -> None:
+    def __init__(
+        self, ledger: Ledger, outbox: Outbox, outcomes: Outcomes, turns: Turns, accepted: frozenset[str] = ACCEPTED
+    ) -> None:
         self._ledger = ledger
         self._outbox = outbox
         self._outcomes = outcomes
         self._turns = turns
+        self._accepted = accepted
 
     async def admit(self, delivery: Delivery) -> Held | None:
         """A job that this worker owns now, or None where the delivery is answered; raises TryAgain."""
         origin = origin_of(delivery)
         try:
-            asked = read(origin.headers, origin.body)
+            asked = read(origin.headers, origin.body, self._accepted)
         except Invalid as error:
             return await self._refuse(delivery, origin, error)
         if isinstance(asked, WakeUp):
@@ -62,7 +65,7 @@ class Reception:
         if waiting is None:  # it has ended meanwhile
             await delivery.ack()
             return None
-        job = parse(waiting.origin.headers, waiting.origin.body)
+        job = parse(waiting.origin.headers, waiting.origin.body, self._accepted)
         sequence = waiting.sequence or delivery.sequence
         return await self._claim(delivery, job, job.identity(sequence), waiting.origin)
 
@@ -72,7 +75,7 @@ class Reception:
             match claimed:
                 case Claim():
                     return Held(delivery, claimed, job, origin)
-                case Blocked() if job.multitask == "reject":
+                case Blocked() if job.multitask == "reject" and origin.replay is None:
                     await self._reject(delivery, job, who, origin)
                 case Blocked():
                     if not await self._ledger.park(who, origin):
@@ -80,12 +83,17 @@ class Reception:
                     log.info("parked: its thread is busy", job=job.job_id)
                     await delivery.ack()
                 case Early():
-                    await self._ledger.park(who, origin, job.not_before)
-                    log.info("parked: it is not due", job=job.job_id, due=str(job.not_before))
-                    await delivery.ack()
+                    await self._delay(delivery, job, who, origin)
                 case _:
                     await self._turn_away(delivery, job, claimed, origin)
             return None
+
+    async def _delay(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
+        if await self._ledger.park(who, origin, job.not_before):
+            log.info("parked: it is not due", job=job.job_id, due=str(job.not_before))
+            await delivery.ack()
+        else:  # another message asked for it earlier, and somebody has begun with it
+            await delivery.nak(BUSY_SECONDS)
 
     async def _turn_away(self, delivery: Delivery, job: JobRequest, why: Turned, origin: Origin) -> None:
         match why:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from executor.agents.agents import Agents
 from executor.broker import Broker
 from executor.checkpoints import Savers
+from executor.crash import armed
 from executor.desk import Desk
 from executor.housekeeping import Housekeeping
 from executor.leases import Leases
@@ -37,14 +38,16 @@ class Service:
     """One for a process; `agents` run its jobs."""
 
     def __init__(self, settings: Settings, metrics: Metrics, opened: Opened, agents: Agents) -> None:
-        self._opened = opened
+        self._opened = opened = armed(opened, settings.crash_at)
+        accepted = settings.accepted_types
         outcomes = Outcomes(settings.nats, settings.name, opened.broker.max_body)
         self._outbox = Outbox(opened.broker, opened.ledger, outcomes.wake)
         self._leases = Leases(opened.ledger)
         self._housekeeping = Housekeeping(opened.register, opened.savers.forget, settings.worker.keep_jobs_seconds)
-        self.desk = Desk(opened.register, self._outbox, agents, opened.reader, outcomes, opened.broker)
+        self.desk = Desk(opened.register, self._outbox, agents, opened.reader, outcomes, opened.broker, accepted)
+        turns = Turns(opened.broker, opened.ledger, accepted)
         processor = Processor(
-            reception=Reception(opened.ledger, self._outbox, outcomes, Turns(opened.broker, opened.ledger)),
+            reception=Reception(opened.ledger, self._outbox, outcomes, turns, accepted),
             broker=opened.broker,
             ledger=opened.ledger,
             outbox=self._outbox,

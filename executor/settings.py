@@ -10,6 +10,7 @@ from contract import (
     DEFAULT_CONCURRENCY,
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_SUBJECT_PREFIX,
+    EXECUTE_TYPE,
     PORT,
     Env,
     dead_letter_stream,
@@ -19,6 +20,7 @@ from executor.errors import Misconfigured
 
 Word = Annotated[str, Field(min_length=1)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
+CrashPoint = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
 DAY = 86_400.0
 # In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
 Age = Annotated[float, Field(ge=600)]
@@ -27,7 +29,7 @@ Age = Annotated[float, Field(ge=600)]
 class Group(BaseModel):
     """Settings that belong together; every field names its environment variable."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -47,19 +49,31 @@ class NatsSettings(Group):
     """The broker, and the names of what lies on it."""
 
     url: Word = Field(validation_alias=Env.NATS_URL)
+    """The servers, `nats://` or `tls://`, separated by commas."""
     stream: Word = Field(validation_alias=Env.NATS_STREAM_NAME)
+    """The stream of jobs; those of results and dead letters are named after it."""
     consumer: Word = Field(validation_alias=Env.NATS_CONSUMER_GROUP)
+    """The durable consumer that all replicas share."""
     subject_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = Field(
         DEFAULT_SUBJECT_PREFIX, validation_alias=Env.EXECUTOR_SUBJECT_PREFIX
     )
+    """What all subjects begin with."""
     replicas: Annotated[int, Field(ge=1, le=5)] = Field(1, validation_alias=Env.EXECUTOR_STREAM_REPLICAS)
+    """Copies of each stream."""
     jobs_max_age: Age = Field(DAY, validation_alias=Env.EXECUTOR_JOBS_MAX_AGE_SECONDS)
+    """Seconds that jobs stay in their stream."""
     results_max_age: Age = Field(DAY, validation_alias=Env.EXECUTOR_RESULTS_MAX_AGE_SECONDS)
+    """Seconds that results stay in their stream."""
     dead_letters_max_age: Age = Field(30 * DAY, validation_alias=Env.EXECUTOR_DEAD_LETTERS_MAX_AGE_SECONDS)
+    """Seconds that dead letters stay in their stream."""
     user: str | None = Field(None, validation_alias=Env.NATS_USER)
+    """Where the broker has accounts."""
     password: SecretStr | None = Field(None, validation_alias=Env.NATS_PASSWORD)
+    """Goes with the user."""
     creds: SecretStr | None = Field(None, validation_alias=Env.NATS_CREDS)
+    """A credentials file of NATS, or its text."""
     ca: str | None = Field(None, validation_alias=Env.NATS_CA)
+    """The certificates that the broker is checked against: a file, or its text in PEM."""
 
     @property
     def servers(self) -> list[str]:
@@ -85,12 +99,19 @@ class PostgresSettings(Group):
     """The database of checkpoints and of the ledger."""
 
     host: Word = Field(validation_alias=Env.POSTGRES_HOST)
+    """The server."""
     port: NetworkPort = Field(validation_alias=Env.POSTGRES_PORT)
+    """Its port."""
     database: Word = Field(validation_alias=Env.POSTGRES_DB)
+    """The database; its tables come from `agent-executor migrate`."""
     user: Word = Field(validation_alias=Env.POSTGRES_USER)
+    """Who logs in."""
     password: SecretStr = Field(validation_alias=Env.POSTGRES_PASSWORD)
+    """May hold any printable character."""
     sslmode: str | None = Field(None, validation_alias=Env.POSTGRES_SSLMODE)
+    """libpq's: `disable` to `verify-full`."""
     sslrootcert: str | None = Field(None, validation_alias=Env.POSTGRES_SSLROOTCERT)
+    """A file with the certificates that the server is checked against."""
 
     def conninfo(self) -> dict[str, Any]:
         """Keyword arguments of a libpq connection; holds the password."""
@@ -110,35 +131,41 @@ class CheckpointSettings(Group):
     """How the state of a job is kept from step to step."""
 
     saver: Literal["group", "stock"] = Field("group", validation_alias=Env.EXECUTOR_CHECKPOINT_SAVER)
-    writes: Literal["keep", "drop"] = Field(
-        "drop",
-        validation_alias=Env.EXECUTOR_CHECKPOINT_WRITES,
-        description="`keep` leaves each task's result in the history of the thread",
-    )
+    """`group` commits the steps of many jobs together, fenced; `stock` is LangGraph's own saver."""
+    writes: Literal["keep", "drop"] = Field("drop", validation_alias=Env.EXECUTOR_CHECKPOINT_WRITES)
+    """`keep` leaves each task's result in the history of the thread."""
 
 
 class DragonflySettings(Group):
     """The Redis-protocol server that events are streamed through."""
 
     host: Word = Field(validation_alias=Env.DRAGONFLY_HOST)
+    """The server."""
     port: NetworkPort = Field(validation_alias=Env.DRAGONFLY_PORT)
+    """Its port."""
     password: SecretStr | None = Field(None, validation_alias=Env.DRAGONFLY_PASSWORD)
+    """Where the server has one."""
     keep_seconds: Annotated[int, Field(ge=1)] = Field(3600, validation_alias=Env.EXECUTOR_EVENTS_KEEP_SECONDS)
+    """Seconds that a thread's stream stays after its last entry."""
     keep_entries: Annotated[int, Field(ge=1)] = Field(10_000, validation_alias=Env.EXECUTOR_EVENTS_KEEP_ENTRIES)
+    """About how many entries a thread's stream holds."""
 
 
 class ModelSettings(Group):
     """The providers of language models; a key that is missing refuses the definitions that need it."""
 
     openai_api_key: SecretStr | None = Field(None, validation_alias=Env.OPENAI_API_KEY)
+    """Without it, definitions that name OpenAI are refused."""
     openai_base_url: str | None = Field(None, validation_alias=Env.OPENAI_BASE_URL)
+    """A gateway in its place."""
     anthropic_api_key: SecretStr | None = Field(None, validation_alias=Env.ANTHROPIC_API_KEY)
+    """Without it, definitions that name Anthropic are refused."""
     anthropic_base_url: str | None = Field(None, validation_alias=Env.ANTHROPIC_BASE_URL)
+    """A gateway in its place."""
     default: Annotated[str, Field(pattern=r"^[^:]+:.+$")] = Field(
-        "openai:gpt-4.1-mini",
-        validation_alias=Env.EXECUTOR_DEFAULT_MODEL,
-        description="`provider:model` of an agent that names none",
+        "openai:gpt-4.1-mini", validation_alias=Env.EXECUTOR_DEFAULT_MODEL
     )
+    """`provider:model` of an agent that names none."""
 
 
 class WorkerSettings(Group):
@@ -147,26 +174,42 @@ class WorkerSettings(Group):
     concurrency: Annotated[int, Field(ge=1, le=1000)] = Field(
         DEFAULT_CONCURRENCY, validation_alias=Env.EXECUTOR_CONCURRENCY
     )
+    """Jobs at once in a pod; KEDA scales by the same number."""
     drain_seconds: Annotated[float, Field(ge=0)] = Field(
         DEFAULT_DRAIN_SECONDS, validation_alias=Env.EXECUTOR_DRAIN_SECONDS
     )
+    """How long a stop waits for running steps to end."""
     max_attempts: Annotated[int, Field(ge=1)] = Field(5, validation_alias=Env.EXECUTOR_MAX_ATTEMPTS)
-    job_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
-        3600, validation_alias=Env.EXECUTOR_JOB_TIMEOUT_SECONDS, description="of one attempt"
-    )
+    """How often a job is tried before it becomes a dead letter."""
+    job_timeout_seconds: Annotated[float, Field(gt=0)] = Field(3600, validation_alias=Env.EXECUTOR_JOB_TIMEOUT_SECONDS)
+    """Seconds that one attempt may take."""
     keep_jobs_seconds: Annotated[float, Field(gt=0)] = Field(
-        7 * 86_400, validation_alias=Env.EXECUTOR_KEEP_JOBS_SECONDS, description="after a job ended"
+        7 * 86_400, validation_alias=Env.EXECUTOR_KEEP_JOBS_SECONDS
     )
+    """Seconds that an ended job, its result and its checkpoints are kept."""
 
 
 class ServiceSettings(Group):
     """The process itself."""
 
-    name: Word = Field("agent-executor", validation_alias=Env.EXECUTOR_NAME, description="the `source` of every event")
+    name: Word = Field("agent-executor", validation_alias=Env.EXECUTOR_NAME)
+    """The `source` of every event."""
     port: NetworkPort = Field(PORT, validation_alias=Env.PORT)
+    """Where the HTTP API listens."""
+    more_types: str = Field("", validation_alias=Env.EXECUTOR_ACCEPTED_TYPES)
+    """Types of events beside `io.bizmatters.agent.execute` that are jobs, separated by commas."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", validation_alias=Env.EXECUTOR_LOG_LEVEL
     )
+    crash_at: CrashPoint | None = Field(
+        None, validation_alias=Env.EXECUTOR_CRASH_AT, description="for tests: where the process dies by SIGKILL"
+    )
+    """`debug`, `info`, `warning` or `error`."""
+
+    @property
+    def accepted_types(self) -> frozenset[str]:
+        """The types of events that are jobs."""
+        return frozenset({EXECUTE_TYPE, *(word.strip() for word in self.more_types.split(",") if word.strip())})
 
 
 class Settings(ServiceSettings):

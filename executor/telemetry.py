@@ -6,6 +6,8 @@ import sys
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+log = structlog.get_logger()
+
 
 def configure_logs(level: str) -> None:
     """Log to stderr: JSON where a machine reads it, colours on a terminal."""
@@ -21,6 +23,14 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.basicConfig(handlers=[_Events()], level=logging.WARNING, force=True)
+
+
+class _Events(logging.Handler):
+    """What libraries log, as events too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
 class Metrics:

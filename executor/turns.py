@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from executor.events import Invalid, parse
+from executor.events import ACCEPTED, Invalid, parse
 from executor.jobs import JobRequest
 from executor.ports import Delivery, Ledger
 from executor.streams import ACK_WAIT
@@ -34,13 +34,14 @@ class Stream(Protocol):
 class Turns:
     """Makes a job wait for those before it that are on their way into the ledger."""
 
-    def __init__(self, stream: Stream, ledger: Ledger) -> None:
+    def __init__(self, stream: Stream, ledger: Ledger, accepted: frozenset[str] = ACCEPTED) -> None:
         self._stream = stream
         self._ledger = ledger
+        self._accepted = accepted
 
     async def wait(self, delivery: Delivery, job: JobRequest) -> None:
         """Return when it is the job's turn to be claimed, at the latest when whoever is before it counts as lost."""
-        if job.thread_id == job.job_id or not delivery.is_first:
+        if job.thread_id == job.job_id:
             return
         try:
             async with asyncio.timeout(ACK_WAIT):
@@ -63,6 +64,6 @@ class Turns:
         if found is None:
             return None
         try:
-            return parse(*found)
+            return parse(*found, self._accepted)
         except Invalid:
             return None

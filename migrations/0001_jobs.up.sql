@@ -15,19 +15,20 @@ CREATE TABLE jobs (
     duration_ms bigint,                               -- from the first attempt's begin to the outcome
     not_before  timestamptz,                          -- of a parked job: when it is due; without one, it waits for its thread
     cancelling  boolean     NOT NULL DEFAULT false,   -- somebody asked for its end while a worker had it
-    answer      json,                                 -- a person's answer to its interrupt, wrapped in an object
+    answer      json,                                 -- a person's answer, and the interrupts that it is to
     wakes       integer     NOT NULL DEFAULT 0,       -- how often it was woken: each wake is a message of its own
     woken_at    timestamptz,                          -- when its message was last published, or was to be
     replay      bigint      NOT NULL DEFAULT 0,       -- of a failed job: the dead letter that it came back from
-    result      json,                                 -- json, not jsonb: a model may write a NUL character
+    result      json,                                 -- json, not jsonb: a model may write a NUL character; while
+                                                      -- interrupted: what it asks
     error       json,
     subject     text,                                 -- the message that asked for the job, while the job waits here
     headers     json,
     body        bytea
 );
 
--- One job of a thread at a time: two runs on one thread lose each other's writes.
-CREATE UNIQUE INDEX jobs_one_running_per_thread ON jobs (thread_id) WHERE status = 'running';
+-- One job of a thread at a time, from its first attempt to its end: two runs on one thread lose each other's writes.
+CREATE UNIQUE INDEX jobs_one_begun_per_thread ON jobs (thread_id) WHERE started_at IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX jobs_unfinished_of_thread ON jobs (thread_id, sequence) WHERE finished_at IS NULL;
 CREATE INDEX jobs_parked ON jobs (not_before) WHERE status = 'parked';
 CREATE INDEX jobs_by_age ON jobs (created_at DESC, job_id DESC);

@@ -29,7 +29,9 @@ def main() -> None:
 
 def _compile(source: str, name: str, extras: list[str], given: str | None = None) -> None:
     uv = str(Path(sys.executable).parent / "uv")
-    subprocess.run([uv, *COMPILE, source, *extras, "-o", str(_lock(name))], cwd=ROOT, check=True, input=given, text=True)
+    subprocess.run(
+        [uv, *COMPILE, source, *extras, "-o", str(_lock(name))], cwd=ROOT, check=True, input=given, text=True
+    )
 
 
 def _lock(name: str) -> Path:

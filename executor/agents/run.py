@@ -8,14 +8,15 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command, Interrupt, StateSnapshot
 
 from executor.agents.state import as_json, last_text
 from executor.agents.stream import MODES, happenings
 from executor.entries import Happening
 from executor.errors import Drained
-from executor.jobs import Completed, Interrupted, JobRequest, Result
+from executor.jobs import Claim, Completed, Interrupted, JobRequest, Result
 
+FIRST = 1  # epoch
 JOB = "job_id"  # the key of a checkpoint's metadata that says which job wrote it
 
 
@@ -25,56 +26,69 @@ class Run:
 
     graph: CompiledStateGraph[Any, Any, Any, Any]
     job: JobRequest
+    claim: Claim
     emit: Callable[[Happening], None]
-    answer: dict[str, Any] | None = None
     control: RunControl = field(default_factory=RunControl)
 
     async def finish(self) -> Result:
         """Run to the end; raises Drained where `drain` stopped it between two steps, or whatever a node raises."""
-        snapshot = await self.graph.aget_state(self._config)
-        if self._is_mine(snapshot) and (not snapshot.next or self._waits(snapshot)):
-            return _end(snapshot)
+        begun = await self._begun()
+        if begun is not None and (not begun.next or self._waits(begun)):
+            return _result(begun.values, begun.interrupts)
         try:
-            await self._stream(self._input(snapshot))
+            return await self._stream(self.job.input_payload if begun is None else self._further(begun))
         except GraphDrained:
             raise Drained from None
-        return _end(await self.graph.aget_state(self._config))
 
     def drain(self) -> None:
         """Ask the graph to stop at its next step."""
         self.control.request_drain()
 
-    def _input(self, snapshot: StateSnapshot) -> Any:
-        """The job's input where it is new. None goes on from its checkpoint: the same input would be appended twice."""
-        if not self._is_mine(snapshot):
-            return self.job.input_payload
-        return Command(resume=self.answer["resume"]) if self.answer and snapshot.interrupts else None
+    async def _begun(self) -> StateSnapshot | None:
+        """The thread's last checkpoint, where this job wrote it; under its first epoch it has written none."""
+        if self.claim.epoch == FIRST:
+            return None
+        snapshot = await self.graph.aget_state(self._config)
+        return snapshot if (snapshot.metadata or {}).get(JOB) == self.job.job_id else None
 
-    def _waits(self, snapshot: StateSnapshot) -> bool:
-        return bool(snapshot.interrupts) and self.answer is None
+    def _waits(self, begun: StateSnapshot) -> bool:
+        return bool(begun.interrupts) and not self._is_answered(begun)
 
-    async def _stream(self, graph_input: Any) -> None:
+    def _is_answered(self, begun: StateSnapshot) -> bool:
+        """Whether the answer is to what the thread asks: a worker may have died when it had asked the next question."""
+        answer = self.claim.answer or {"interrupts": ()}
+        asked = {interrupt["id"] for interrupt in answer["interrupts"]}
+        return {interrupt.id for interrupt in begun.interrupts} <= asked
+
+    def _further(self, begun: StateSnapshot) -> Command[Any] | None:
+        """None goes on from the checkpoint: the job's input would be appended a second time."""
+        return Command(resume=self.claim.answer["resume"]) if begun.interrupts and self.claim.answer else None
+
+    async def _stream(self, graph_input: Any) -> Result:
+        values: Any = {}
+        interrupts: tuple[Interrupt, ...] = ()
         async for part in self.graph.astream(
             graph_input,
             self._config,
-            stream_mode=MODES,
+            stream_mode=[*MODES, "values"],
             subgraphs=True,
             durability="sync",
             control=self.control,
             version="v2",
         ):
-            for happening in happenings(part):
-                self.emit(happening)
+            if part["type"] != "values":
+                for happening in happenings(part):
+                    self.emit(happening)
+            elif not part["ns"]:
+                values, interrupts = part["data"], part["interrupts"]
+        return _result(values, interrupts)
 
     @property
     def _config(self) -> RunnableConfig:
         return {"configurable": {"thread_id": self.job.thread_id}, "metadata": {JOB: self.job.job_id}}
 
-    def _is_mine(self, snapshot: StateSnapshot) -> bool:
-        return (snapshot.metadata or {}).get(JOB) == self.job.job_id
 
-
-def _end(snapshot: StateSnapshot) -> Result:
-    if snapshot.interrupts:
-        return Interrupted(as_json(snapshot.interrupts))
-    return Completed(last_text(snapshot.values), as_json(snapshot.values))
+def _result(values: Any, interrupts: tuple[Interrupt, ...]) -> Result:
+    if interrupts:
+        return Interrupted(as_json(interrupts))
+    return Completed(last_text(values), as_json(values))

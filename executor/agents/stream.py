@@ -41,7 +41,8 @@ def _task(path: list[str], task: Mapping[str, Any]) -> Iterator[Happening]:
     if "triggers" in task:
         yield "node_start", node, {"id": task["id"]}
     else:
-        yield "node_end", node, {"id": task["id"], "error": task["error"]}
+        error = task["error"]  # an exception, or its text
+        yield "node_end", node, {"id": task["id"], "error": repr(error) if isinstance(error, Exception) else error}
 
 
 def _updates(path: list[str], updates: Mapping[str, Any]) -> Iterator[Happening]:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nats.errors
 import nats.js.errors
@@ -49,12 +49,14 @@ class Broker:
 
         Raises TryAgain when the broker did not say that it has it, ExecutorError when it never will take it.
         """
-        headers = {**message.headers, "Nats-Msg-Id": message.id}
+        sent = replace(message, headers={**message.headers, "Nats-Msg-Id": message.id})
         # A larger message would close the client for good (nats-py), so it must not get that far.
-        if len(message.body) + _size(headers) > self.client.max_payload:
+        if sent.size > self.client.max_payload:
             raise ExecutorError(f"{message.subject}: larger than the broker's limit of {self.client.max_payload} bytes")
+        if not self.client.is_connected:
+            raise TryAgain("NATS is not connected")  # the client would wait, and whoever publishes with it
         try:
-            await self.jetstream.publish(message.subject, message.body, headers=headers)
+            await self.jetstream.publish(sent.subject, sent.body, headers=sent.headers)
         except nats.js.errors.NoStreamResponseError as error:
             raise TryAgain(f"{message.subject}: no stream has this subject; run `agent-executor streams`") from error
         except (*BROKER_ERRORS, TimeoutError) as error:
@@ -112,8 +114,3 @@ class Broker:
         except (*BROKER_ERRORS, TimeoutError) as error:
             raise TryAgain(f"asking NATS for the consumer {consumer}: {error!r}") from error
         return info
-
-
-def _size(headers: Mapping[str, str]) -> int:
-    """Bytes of a NATS header block: a version line, a line each, an empty line."""
-    return len("NATS/1.0\r\n\r\n") + sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from executor.checkpoints.committer import open_committer
 from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
+from executor.checkpoints.threads import Threads
 from executor.errors import TryAgain
 from executor.jobs import Claim
 from executor.settings import CheckpointSettings, PostgresSettings
@@ -44,10 +45,13 @@ async def open_savers(
         return
     serde = strict()
     keep = settings.writes == "keep"
+    threads = Threads(pool)
     async with open_committer(postgres.conninfo(), metrics) as committer:
-        yield Savers(
-            lambda claim: JobSaver(pool, serde, Outgoing(claim, committer.commit, keep_writes=keep)), _forgetting(pool)
-        )
+
+        def of(claim: Claim) -> Saver:
+            return JobSaver(pool, serde, threads, Outgoing(claim, committer.commit, keep_writes=keep))
+
+        yield Savers(of, _forgetting(pool))
 
 
 def _forgetting(pool: Pool) -> Callable[[str], Awaitable[None]]:

@@ -1,8 +1,8 @@
-"""All that the saver relies on of LangGraph beyond its interface; tests/integration/checkpoints pins each of it.
+"""All that the saver relies on of LangGraph beyond its interface; tests/unit/checkpoints/test_insides.py pins it.
 
-- With durability `sync` it awaits a step's checkpoint before the next step; the input's checkpoint it does not await,
-  nor a task's writes, but for those of a DeltaChannel (before their checkpoint), of a failed task that has an error
-  handler (before the handler), and all of them before the run ends.
+- With durability `sync` it awaits a step's checkpoint before the next step; that of an input only with the next one.
+  It does not await a task's writes, but for those of a DeltaChannel (before their checkpoint), of a failed task that
+  has an error handler (before the handler), and all of them before the run ends.
 - A task's writes are read again only while their checkpoint is the last of its branch, to not run a finished task
   again; what is rebuilt from the writes of older checkpoints are DeltaChannels, and those alone are not in the next
   checkpoint's values.
@@ -17,6 +17,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, get_serializable_checkpoint_metadata
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
@@ -33,7 +34,7 @@ def place(config: RunnableConfig) -> Place:
 
 
 def is_input(metadata: CheckpointMetadata) -> bool:
-    """Whether it is the checkpoint of an input, which no step waits for."""
+    """Whether it is the checkpoint of an input, which nothing waits for but the next one."""
     return metadata.get("source") == "input"
 
 
@@ -62,8 +63,11 @@ def described(config: RunnableConfig, metadata: CheckpointMetadata) -> bytes:
 
 
 def as_json(value: Any) -> bytes:
-    """JSON as the stock saver's column has it."""
-    return json.dumps(value).encode()
+    """JSON as the stock saver's column has it; a whole number may have any length there."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value).encode()
 
 
 def _fits_json(value: Any) -> bool:

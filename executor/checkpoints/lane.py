@@ -20,7 +20,7 @@ log = structlog.get_logger()
 BATCH_UNITS = 256
 BATCH_BYTES = 4 << 20
 PATIENCE_SECONDS = 60.0  # how long a unit waits for a database that is away
-LOSSES = 3  # how often a unit may lose the connection under it before it is held to be the cause
+LOSSES = 5  # how often the connection may break under a unit before the unit is held to be the cause
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 ANSWER_SECONDS = 35.0  # longer than the server's own limit: past it, it is the network that is silent
@@ -52,6 +52,7 @@ class Lane:
         self._metrics = metrics
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._closed = False
 
     def __len__(self) -> int:
         return self._waiting.qsize()
@@ -59,7 +60,10 @@ class Lane:
     def add(self, unit: Unit) -> asyncio.Future[None]:
         """Done when it is committed; LeaseLost where the epoch is another's, TryAgain where the database fails it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait(Waiting(unit, done, time.monotonic() + PATIENCE_SECONDS))
+        if self._closed:
+            answer(done, _stopped())
+        else:
+            self._waiting.put_nowait(Waiting(unit, done, time.monotonic() + PATIENCE_SECONDS))
         return done
 
     async def flush(self) -> None:
@@ -76,10 +80,11 @@ class Lane:
                 for _ in batch:
                     self._waiting.task_done()
         finally:
+            self._closed = True
             while not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             for waiting in batch:
-                answer(waiting.done, TryAgain("Postgres: not committed before the process stopped"))
+                answer(waiting.done, _stopped())
             await self._hang_up()
 
     async def _gather(self) -> list[Waiting]:
@@ -99,18 +104,25 @@ class Lane:
                 await self._insist(waiting)
 
     async def _insist(self, waiting: Waiting) -> None:
-        """Send one unit until it has an answer: while there is no connection, again and again."""
-        for attempt in range(1, LOSSES + 1):
-            try:
-                await self._connect(waiting.deadline)
-                await self._send([waiting])
-            except Exception as error:  # noqa: BLE001 - the lane outlives whatever a unit holds
-                if self._connection is not None or attempt == LOSSES:
-                    log.warning("checkpoint refused", job=waiting.unit.claim.job_id, error=_name(error))
-                    answer(waiting.done, _refusal(error))
-                    return
-            else:
+        """Send one unit until it has an answer: again where the connection broke under it, a few times."""
+        error: Exception | None = None
+        for losses in range(LOSSES):
+            await asyncio.sleep(FIRST_PAUSE * losses**2)
+            error = await self._try(waiting)
+            if error is None:
                 return
+            if self._connection is not None or isinstance(error, TryAgain):
+                break
+        log.warning("checkpoint refused", job=waiting.unit.claim.job_id, error=_name(error))
+        answer(waiting.done, _refusal(error))
+
+    async def _try(self, waiting: Waiting) -> Exception | None:
+        try:
+            await self._connect(waiting.deadline)
+            await self._send([waiting])
+        except Exception as error:  # noqa: BLE001 - the lane outlives whatever a unit holds
+            return error
+        return None
 
     async def _send(self, batch: Sequence[Waiting]) -> None:
         """One round trip, one transaction. What was sent when the connection broke may be committed or not."""
@@ -162,10 +174,14 @@ class Lane:
         return LeaseLost(waiting.unit.claim.job_id)
 
 
-def _refusal(error: Exception) -> Exception:
+def _refusal(error: Exception | None) -> Exception | None:
     """What the job is told: the world's fault where it is the database's, else the error as it is."""
     return TryAgain(f"Postgres: {_name(error)}") if isinstance(error, psycopg.Error | TimeoutError) else error
 
 
-def _name(error: Exception) -> str:
+def _stopped() -> TryAgain:
+    return TryAgain("Postgres: not committed before the process stopped")
+
+
+def _name(error: Exception | None) -> str:
     return type(error).__name__  # not its message, which may hold what the job wrote

@@ -12,6 +12,7 @@ from executor.jobs import Claim
 HOLD_SECONDS = 0.002  # how long a task's writes wait for the checkpoint that makes them superfluous
 
 Commit = Callable[[Unit], asyncio.Future[None]]
+Carries = Callable[[Collection[str]], bool]
 
 
 @dataclass(eq=False)
@@ -34,35 +35,24 @@ class Outgoing:
         self._rows = Rows()
         self._written: list[Written] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._sending: set[asyncio.Future[None]] = set()
-        self._failed: BaseException | None = None
+        self._sent: list[asyncio.Future[None]] = []  # without answer, or failed
         self._untouched: set[Place] = set()  # checkpoints of this run at which no task's writes were sent
-        self._empty: set[str] = set()  # threads that had no checkpoint
-        self._begun: set[tuple[str, str]] = set()  # what has some since
+        self.begun: set[tuple[str, str]] = set()  # threads and namespaces that have a checkpoint of this run
 
-    def note_empty(self, thread: str) -> None:
-        """Remember that there was no checkpoint before this run's own: nobody else writes to the thread meanwhile."""
-        self._empty.add(thread)
-
-    def is_blank(self, thread: str, namespace: str) -> bool:
-        """Whether there can be no checkpoint."""
-        return thread in self._empty and (thread, namespace) not in self._begun
-
-    def hold(self, place: Place, rows: Rows) -> None:
-        """Keep a checkpoint for the next unit: it rides with the first step's."""
-        self._raise_failed()
+    async def hold(self, place: Place, rows: Rows) -> None:
+        """Keep a checkpoint for the next unit: it rides with the one that follows."""
+        await self._settled()
         self._begin(place)
         self._rows += rows
         self._arm()
 
     async def write(self, written: Written) -> None:
         """Return once what a task wrote is committed, or superfluous."""
-        self._raise_failed()
         self._written.append(written)
         self._arm()
         await written.done
 
-    async def put(self, place: Place, parent: Place, rows: Rows, carries: Callable[[Collection[str]], bool]) -> None:
+    async def put(self, place: Place, parent: Place, rows: Rows, carries: Carries) -> None:
         """Commit a checkpoint with all that is held, but for the writes that it makes superfluous."""
         await self._settled()
         self._drop(parent, carries)
@@ -71,24 +61,28 @@ class Outgoing:
         sent = self._send(rows)
         try:
             await asyncio.shield(sent)
-        finally:  # also when cancelled: a run ends after its last commit, not beside it
+        except asyncio.CancelledError:  # a run ends after its last commit, not beside it
             await asyncio.wait([sent])
+            raise
 
     async def flush(self) -> None:
         """Commit all that is held, so that a reader sees it."""
         self._expire()
         await self._settled()
 
+    async def _settled(self) -> None:
+        """Wait for what was sent; raises what ever failed."""
+        while waiting := [sent for sent in self._sent if not sent.done()]:
+            await asyncio.wait(waiting)
+        for sent in self._sent:
+            sent.result()
+        self._sent = []
+
     def _begin(self, place: Place) -> None:
         self._untouched.add(place)
-        self._begun.add(place[:2])
+        self.begun.add(place[:2])
 
-    async def _settled(self) -> None:
-        if self._sending:
-            await asyncio.wait(self._sending)
-        self._raise_failed()
-
-    def _drop(self, parent: Place, carries: Callable[[Collection[str]], bool]) -> None:
+    def _drop(self, parent: Place, carries: Carries) -> None:
         """Drop a step's writes: all of them or, where one was sent or is not in the checkpoint, none."""
         step = [written for written in self._written if written.place == parent]
         if self._keep_writes or parent not in self._untouched or not all(carries(w.channels) for w in step):
@@ -109,25 +103,21 @@ class Outgoing:
     def _send(self, rows: Rows) -> asyncio.Future[None]:
         if self._timer is not None:
             self._timer.cancel()
-        held, written = self._rows, self._written
-        self._rows, self._written, self._timer = Rows(), [], None
-        self._untouched -= {each.place for each in written}
-        unit = Unit(self._claim, held + rows + Rows(writes=distinct(_encoded(written))))
-        sent = self._commit(unit)
-        self._sending.add(sent)
-        sent.add_done_callback(partial(self._sent, written))
+            rows, self._rows, self._timer = self._rows + rows, Rows(), None
+        written, self._written = self._written, []
+        if written:
+            self._untouched -= {each.place for each in written}
+            rows += Rows(writes=distinct(_encoded(written)))
+        sent = self._commit(Unit(self._claim, rows))
+        sent.add_done_callback(partial(_answer, written))
+        self._sent.append(sent)
         return sent
 
-    def _sent(self, written: Iterable[Written], sent: asyncio.Future[None]) -> None:
-        self._sending.discard(sent)
-        error = sent.exception()
-        self._failed = self._failed or error
-        for each in written:
-            answer(each.done, error)
 
-    def _raise_failed(self) -> None:
-        if self._failed is not None:
-            raise self._failed
+def _answer(written: Iterable[Written], sent: asyncio.Future[None]) -> None:
+    error = sent.exception()
+    for each in written:
+        answer(each.done, error)
 
 
 def _encoded(written: Iterable[Written]) -> list[Row]:

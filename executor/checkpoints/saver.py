@@ -14,8 +14,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from executor.checkpoints import insides
 from executor.checkpoints.outgoing import Outgoing, Written
+from executor.checkpoints.threads import Threads
 from executor.checkpoints.unit import Rows
 from executor.errors import TryAgain
+
+Pool = AsyncConnectionPool[Any]
 
 
 class JobSaver(AsyncPostgresSaver):
@@ -24,19 +27,19 @@ class JobSaver(AsyncPostgresSaver):
     Every method raises TryAgain where the database fails, and LeaseLost once another worker owns the job.
     """
 
-    def __init__(self, pool: AsyncConnectionPool[Any], serde: SerializerProtocol, outgoing: Outgoing) -> None:
+    def __init__(self, pool: Pool, serde: SerializerProtocol, threads: Threads, outgoing: Outgoing) -> None:
         super().__init__(pool, serde=serde)
-        self._outgoing = outgoing  # one for all the clones that LangGraph makes
+        self._threads = threads
+        # One of each for all the clones that LangGraph makes:
+        self._outgoing = outgoing
+        self._empty: dict[str, bool] = {}  # what the threads were when this run came to them
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The checkpoint that the config points at; a thread that was found empty is not looked at again."""
+        """The checkpoint that the config points at; of an empty thread only what this run has written is looked for."""
         thread, ns, checkpoint_id = insides.place(config)
-        if not checkpoint_id and self._outgoing.is_blank(thread, ns):
+        if not checkpoint_id and await self._was_empty(thread) and (thread, ns) not in self._outgoing.begun:
             return None
-        found = await super().aget_tuple(config)
-        if found is None and not ns and not checkpoint_id:
-            self._outgoing.note_empty(thread)
-        return found
+        return await super().aget_tuple(config)
 
     async def aput(
         self,
@@ -54,7 +57,7 @@ class JobSaver(AsyncPostgresSaver):
         row = (*place, parent_id, body, insides.described(config, metadata))
         rows = Rows(blobs=self._dump_blobs(thread, ns, blobs, versions), checkpoints=[row])
         if insides.is_input(metadata):
-            self._outgoing.hold(place, rows)
+            await self._outgoing.hold(place, rows)
         else:
             await self._outgoing.put(place, parent, rows, lambda channels: insides.carries(checkpoint, channels))
         return {"configurable": {"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": checkpoint["id"]}}
@@ -71,6 +74,11 @@ class JobSaver(AsyncPostgresSaver):
                 lambda: self._dump_writes(thread, ns, str(checkpoint_id), task_id, task_path, writes),
             )
         )
+
+    async def _was_empty(self, thread: str) -> bool:
+        if thread not in self._empty:
+            self._empty[thread] = await self._threads.is_empty(thread)
+        return self._empty[thread]
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[psycopg.AsyncCursor[DictRow]]:

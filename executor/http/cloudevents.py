@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 from executor.desk import Desk
 from executor.desk import Request as Asked
 from executor.errors import Rejected
-from executor.events import parse
 from executor.http.problems import Problem, field_of
 from executor.http.state import State
 from executor.jobs import Job
@@ -72,7 +71,7 @@ async def _submit_batch(desk: Desk, body: bytes) -> JSONResponse:
 
 
 async def _order(desk: Desk, headers: dict[str, str], body: bytes) -> Asked:
-    order = Asked(parse(headers, body), headers, body)
+    order = desk.read(headers, body)
     await desk.definitions.check(order.job)
     return order
 

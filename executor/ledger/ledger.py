@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Json
 
-from executor.errors import LeaseLost
+from executor.errors import LeaseLost, TryAgain
 from executor.jobs import (
     Blocked,
     Busy,
@@ -61,12 +61,12 @@ class Ledger:
         return Waiting(row["sequence"], Origin(job_id, row["subject"], row["headers"], row["body"]))
 
     async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
-        """Keep the job here until its thread is free or its time has come; False where its thread is free by now."""
-        values = asdict(job) | waiting_columns(origin) | {"not_before": not_before}
-        parked = not_before is not None
+        """Keep the job here until its thread is free or its time has come; False where it need not wait any more."""
+        values = asdict(job) | waiting_columns(origin) | {"not_before": not_before, "replay": origin.replay}
         async with transaction(self._pool) as connection:
-            await connection.execute(sql.PARK, values)
-            parked = parked or bool(await fetch(connection, sql.STILL_BLOCKED, values))
+            parked = bool(await fetch(connection, sql.PARK, values))
+            if parked and not_before is None:
+                parked = bool(await fetch(connection, sql.STILL_BLOCKED, values))
             if not parked:
                 raise psycopg.Rollback
         return parked
@@ -110,9 +110,10 @@ class Ledger:
             return [Wake(**row) for row in await fetch(connection, sql.SETTLE, values)]
 
     async def reject(self, job: Identity, outcome: Outcome) -> None:
-        """Write down a job that failed before any worker began with it."""
+        """Write down a job that failed before any worker began with it; raises TryAgain where one did meanwhile."""
         async with transaction(self._pool) as connection:
-            await connection.execute(sql.REJECT, asdict(job) | {"error": _json(outcome.error)})
+            if not await fetch(connection, sql.REJECT, asdict(job) | {"error": _json(outcome.error)}):
+                raise TryAgain(f"job {job.job_id} was begun with or ended at this moment")
             await connection.execute(sql.PROMISE, {"job_id": job.job_id} | outbox_columns(outcome.messages))
 
     async def promise(self, messages: Sequence[Message]) -> None:

@@ -1,8 +1,10 @@
 """The pool of connections that the ledger and LangGraph's saver share."""
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -16,6 +18,13 @@ Pool = AsyncConnectionPool[Connection]
 
 CONNECTIONS = 8
 WAIT_SECONDS = 10.0
+CHECK_SECONDS = 1.0
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # the primary that was
+    PoolTimeout,
+)
 TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=10s"
 
 
@@ -35,7 +44,7 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
         min_size=1,
         max_size=CONNECTIONS,
         timeout=WAIT_SECONDS,
-        check=AsyncConnectionPool.check_connection,
+        check=_checked_lately(),
         open=False,
     )
     await pool.open(wait=False)
@@ -45,13 +54,25 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
         await pool.close(timeout=5)
 
 
+def _checked_lately() -> Callable[[Connection], Awaitable[None]]:
+    """A check that costs a round trip a second and not one a statement; it finds what a restart has cut."""
+    checked: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+
+    async def check(connection: Connection) -> None:
+        if time.monotonic() - checked.get(connection, 0.0) > CHECK_SECONDS:
+            await AsyncConnectionPool.check_connection(connection)
+            checked[connection] = time.monotonic()
+
+    return check
+
+
 @asynccontextmanager
 async def connected(pool: Pool) -> AsyncIterator[Connection]:
     """A connection on which each statement is a commit; raises TryAgain where the database fails."""
     try:
         async with pool.connection() as connection:
             yield connection
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+    except AWAY as error:
         raise TryAgain(f"Postgres: {str(error).strip() or repr(error)}") from error
     except psycopg.errors.UndefinedTable as error:
         raise TryAgain("Postgres: the tables are missing; run `agent-executor migrate`") from error

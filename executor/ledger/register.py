@@ -38,6 +38,8 @@ class Register:
 
     async def job(self, job_id: str) -> Job | None:
         """The job of this id."""
+        if "\0" in job_id:
+            return None  # PostgreSQL holds no NUL character, so neither does an id
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.SHOW, {"job_id": job_id})
         return Job(**rows[0]) if rows else None
@@ -56,7 +58,7 @@ class Register:
     async def resume(self, job_id: str, answer: Any) -> Wake | None:
         """Let an interrupted job go on with a person's answer; None where it is not interrupted."""
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json({"resume": answer})})
+            rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json(answer)})
         return Wake(**rows[0]) if rows else None
 
     async def cancel(self, job_id: str, said: Message) -> str | None:

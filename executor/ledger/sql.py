@@ -1,11 +1,22 @@
 """The statements of the ledger. Each is one commit unless its caller says otherwise."""
 
-# Who must end before this job may begin: whoever runs on its thread, and whoever came before it in the stream. A job
-# that waits for its time blocks nobody.
+# Who must end before this job may begin: whoever has begun on its thread (also where it waits for its next attempt or
+# for a person: its checkpoint must stay the thread's last), and whoever came before it in the stream. A job that waits
+# for its time blocks nobody, and nobody blocks one that has begun.
 BLOCKERS = """
 SELECT other.job_id FROM jobs AS other
 WHERE other.thread_id = %(thread_id)s AND other.job_id <> %(job_id)s AND other.finished_at IS NULL
-  AND (other.status = 'running' OR (other.sequence < %(sequence)s AND other.not_before IS NULL))
+  AND (other.started_at IS NOT NULL OR (other.sequence < %(sequence)s AND other.not_before IS NULL))
+  AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = %(job_id)s
+                  AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL)
+"""
+
+# A failed job that comes back from the dead letters begins anew, once for each letter.
+REPLAYED = "job.status = 'failed' AND job.replay < %(replay)s"
+ANEW = """
+    sequence = CASE WHEN job.finished_at IS NULL THEN coalesce(job.sequence, excluded.sequence)
+               ELSE excluded.sequence END,
+    cancelling = job.cancelling AND job.finished_at IS NULL, replay = coalesce(%(replay)s, job.replay)
 """
 
 CLAIMED = """
@@ -20,32 +31,36 @@ SELECT %(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'running', 1, 1,
 WHERE coalesce(%(not_before)s::timestamptz <= now(), true) AND NOT EXISTS ({BLOCKERS})
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'running', attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts + 1 ELSE 1 END,
-    epoch = job.epoch + 1, lease_until = excluded.lease_until, finished_at = NULL, error = NULL,
-    started_at = coalesce(job.started_at, excluded.started_at), sequence = coalesce(job.sequence, excluded.sequence),
-    not_before = NULL, replay = coalesce(%(replay)s, job.replay)
+    epoch = job.epoch + 1, lease_until = excluded.lease_until, finished_at = NULL, error = NULL, not_before = NULL,
+    started_at = CASE WHEN job.finished_at IS NULL THEN coalesce(job.started_at, excluded.started_at)
+                 ELSE excluded.started_at END,
+    {ANEW}
 WHERE job.digest = excluded.digest AND coalesce(job.lease_until <= now(), true)
-  AND (job.status IN ('queued', 'running', 'parked') OR (job.status = 'failed' AND job.replay < %(replay)s))
+  AND (job.status IN ('queued', 'running', 'parked') OR ({REPLAYED}))
 {CLAIMED}
 """
 
 WAITING = "SELECT sequence, subject, headers, body FROM jobs WHERE job_id = %(job_id)s"
 
 REFUSED = f"""
-SELECT job.status, job.digest = %(digest)s AS same, job.finished_at IS NOT NULL OR job.status = 'interrupted' AS ended,
+SELECT job.status, job.digest = %(digest)s AS same,
+       job.status = 'interrupted' OR (job.finished_at IS NOT NULL AND ({REPLAYED}) IS NOT TRUE) AS ended,
        greatest(extract(epoch FROM job.lease_until - now()), 0)::float AS leased,
        coalesce(%(not_before)s::timestamptz > now(), false) AS early, EXISTS ({BLOCKERS}) AS blocked
 FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
 """  # noqa: S608 - our own fragments
 
-PARK = """
+PARK = f"""
 INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, not_before, subject, headers, body)
 VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'parked', %(not_before)s,
         %(subject)s, %(headers)s, %(body)s)
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,
-    body = excluded.body, sequence = coalesce(job.sequence, excluded.sequence)
-WHERE job.digest = excluded.digest AND job.status IN ('queued', 'parked')
-"""
+    body = excluded.body, attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts ELSE 0 END,
+    started_at = CASE WHEN job.finished_at IS NULL THEN job.started_at END, finished_at = NULL, error = NULL, {ANEW}
+WHERE job.digest = excluded.digest AND (job.status IN ('queued', 'parked') OR ({REPLAYED}))
+RETURNING job_id
+"""  # noqa: S608 - our own fragments
 
 # Waits for whoever is just ending one of them, and then does not find it any more.
 STILL_BLOCKED = f"{BLOCKERS} FOR SHARE"
@@ -77,6 +92,7 @@ FROM unnest(%(ids)s::text[], %(subjects)s::text[], %(heads)s::text[], %(bodies)s
 ON CONFLICT (id) DO NOTHING
 """
 
+# A job that somebody wants ended does not wait for a person's answer: it is left to its next claim, which ends it.
 FINISH = """
 WITH ended AS (
     UPDATE jobs
@@ -84,6 +100,7 @@ WITH ended AS (
         lease_until = NULL, finished_at = CASE WHEN %(status)s <> 'interrupted' THEN now() END,
         subject = %(subject)s, headers = %(headers)s, body = %(body)s
     WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
+      AND NOT (cancelling AND %(status)s = 'interrupted')
     RETURNING job_id
 ), said AS (
     INSERT INTO outbox (id, job_id, subject, headers, body)
@@ -96,9 +113,13 @@ SELECT job_id FROM ended
 """
 
 REJECT = """
-INSERT INTO jobs (job_id, thread_id, digest, sequence, status, finished_at, error)
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error)
 VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s)
-ON CONFLICT (job_id) DO NOTHING
+ON CONFLICT (job_id) DO UPDATE
+SET status = 'failed', finished_at = excluded.finished_at, error = excluded.error,
+    subject = NULL, headers = NULL, body = NULL
+WHERE job.digest = excluded.digest AND job.status IN ('queued', 'parked') AND job.started_at IS NULL
+RETURNING job_id
 """
 
 CANCEL = """
@@ -118,12 +139,13 @@ RETURNING jobs.thread_id, status
 
 WAKE = "status = 'queued', not_before = NULL, wakes = wakes + 1, woken_at = now()"
 
-# Whoever waits longest for a thread on which nobody is at work, due or waiting for a person any more.
+# Whoever waits longest for a thread on which nobody has begun, and nobody is on the way to a worker.
 NEXT = """
 SELECT DISTINCT ON (thread_id) job_id FROM jobs AS first
 WHERE status = 'parked' AND not_before IS NULL AND NOT EXISTS (
-    SELECT FROM jobs AS other WHERE other.thread_id = first.thread_id AND other.finished_at IS NULL
-        AND other.status IN ('running', 'queued', 'interrupted') AND other.sequence IS NOT NULL)
+    SELECT FROM jobs AS other
+    WHERE other.thread_id = first.thread_id AND other.job_id <> first.job_id AND other.finished_at IS NULL
+      AND (other.started_at IS NOT NULL OR (other.status = 'queued' AND other.sequence IS NOT NULL)))
 """
 
 SETTLE = f"""
@@ -150,7 +172,10 @@ RETURNING job_id, wakes
 """
 
 RESUME = f"""
-UPDATE jobs SET {WAKE}, answer = %(answer)s WHERE job_id = %(job_id)s AND status = 'interrupted' RETURNING job_id, wakes
+UPDATE jobs
+SET {WAKE}, result = NULL,
+    answer = json_build_object('resume', %(answer)s::json, 'interrupts', result -> 'interrupts')
+WHERE job_id = %(job_id)s AND status = 'interrupted' RETURNING job_id, wakes
 """  # noqa: S608 - our own fragments
 
 UNPUBLISHED = """

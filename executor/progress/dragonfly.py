@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +10,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from executor.entries import Shown, key_of, shown
+from executor.entries import Shown, as_text, key_of, shown
 from executor.errors import TryAgain
 from executor.progress.buffer import Line, Progress
 from executor.settings import DragonflySettings
@@ -47,7 +46,7 @@ class Sink:
 
     def _add(self, pipe: Any, line: Line) -> None:
         pipe.xadd(line.key, line.fields, maxlen=self._settings.keep_entries, approximate=True)
-        pipe.publish(line.key, json.dumps(shown(line.fields), ensure_ascii=False))
+        pipe.publish(line.key, as_text(line.fields))
 
 
 class Reader:
@@ -102,7 +101,7 @@ async def open_reader(settings: DragonflySettings) -> AsyncIterator[Reader]:
 
 def _client(settings: DragonflySettings, *, connections: int) -> redis.asyncio.Redis:
     # RESP2: Dragonfly up to 1.40 answers a woken XREAD BLOCK wrongly on RESP3. No socket_timeout: with one, redis-py
-    # writes by asyncio.wait_for, which swallows a cancellation now and then on Python 3.11. Our own timeouts are outside.
+    # writes by asyncio.wait_for, which on Python 3.11 swallows a cancellation now and then. Our timeouts are outside.
     return redis.asyncio.Redis(
         host=settings.host,
         port=settings.port,

@@ -1,0 +1,43 @@
+"""The graph that is measured: three nodes, each appends a message to the state. No model, no waiting."""
+
+import json
+from typing import Annotated, Any, TypedDict
+
+from langchain_core.messages import AIMessage, AnyMessage
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+
+TEXT = "What does a job of one kilobyte cost? " * 27
+
+
+class State(TypedDict):
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+async def _say(_: Any) -> dict[str, Any]:
+    return {"messages": [AIMessage(content="ok")]}
+
+
+def three_nodes() -> StateGraph[Any]:
+    """START, a, b, c, END; to be compiled with a checkpointer or without."""
+    graph: StateGraph[Any] = StateGraph(State)
+    for name in "abc":
+        graph.add_node(name, _say)  # type: ignore[call-overload] # its overloads know no Any
+    graph.add_edge(START, "a")
+    graph.add_edge("a", "b")
+    graph.add_edge("b", "c")
+    graph.add_edge("c", END)
+    return graph
+
+
+def payload() -> dict[str, Any]:
+    """The input of every job, about a kilobyte."""
+    return {"messages": [{"role": "user", "content": TEXT}]}
+
+
+def event(job_id: str) -> bytes:
+    """The job as a CloudEvent in structured mode."""
+    data = {"job_id": job_id, "agent_definition": {}, "input_payload": payload()}
+    return json.dumps(
+        {"specversion": "1.0", "id": job_id, "source": "bench", "type": "io.bizmatters.agent.execute", "data": data}
+    ).encode()

@@ -1,0 +1,80 @@
+"""A service that many tests share, with everything under it; who kills or stops one has its own."""
+
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from contract import Env
+from executor.embedded.commands import Service
+from executor.embedded.loopback import free_port
+from executor.embedded.model import Model
+from tests import rig
+from tests.integration.world import World, world
+from tests.rig import Environment
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A running service and its clients."""
+
+    world: World
+    http: httpx.AsyncClient
+    log: Path
+
+
+@pytest.fixture(scope="session")
+async def shared(
+    server_environment: Environment, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Shared]:
+    """A service with names of its own that runs as long as the tests do; its log is shown at the end when it fails."""
+    tag = uuid.uuid4().hex[:12]
+    environment = server_environment | {
+        Env.NATS_STREAM_NAME: f"T{tag}",
+        Env.NATS_CONSUMER_GROUP: f"w{tag}",
+        Env.EXECUTOR_SUBJECT_PREFIX: f"t{tag}",
+        Env.POSTGRES_DB: f"t{tag}",
+        Env.OPENAI_API_KEY: "scripted",
+        Env.OPENAI_BASE_URL: model.url,
+        Env.EXECUTOR_MAX_ATTEMPTS: "2",
+        Env.PORT: str(free_port()),
+    }
+    log = tmp_path_factory.mktemp("shared") / "serve.log"
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(rig.database(server_environment, environment[Env.POSTGRES_DB]))
+        await stack.enter_async_context(rig.streams(server_environment, environment[Env.NATS_STREAM_NAME]))
+        await rig.provision(environment)
+        service = await stack.enter_async_context(Service(environment, log=log))
+        stack.callback(lambda: sys.stderr.write(service.tail(200)))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=service.url, timeout=60))
+        yield Shared(await stack.enter_async_context(world(environment)), http, log)
+
+
+@pytest.fixture
+def running(shared: Shared) -> World:
+    """The world under the shared service."""
+    return shared.world
+
+
+@pytest.fixture
+def http(shared: Shared) -> httpx.AsyncClient:
+    """A client of the shared service."""
+    return shared.http
+
+
+@pytest.fixture
+async def own(provisioned: Environment) -> AsyncIterator[World]:
+    """A world of the test's own, with nobody at work."""
+    async with world(provisioned) as mine:
+        yield mine
+
+
+@pytest.fixture
+def job_id() -> str:
+    """An id that no other job has."""
+    return f"job-{uuid.uuid4().hex[:8]}"

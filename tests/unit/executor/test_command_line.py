@@ -1,0 +1,65 @@
+"""The command line."""
+
+import json
+import logging
+import os
+
+import pytest
+import structlog
+from click.testing import CliRunner
+
+from executor.__main__ import cli, main
+from executor.telemetry import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def _own_logs():
+    """What the program sets up for its process does not outlive the test."""
+    handlers = logging.root.handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.commands)])
+def test_every_command_has_help(command):
+    answer = CliRunner().invoke(cli, [*command, "--help"], prog_name="agent-executor")
+    assert answer.exit_code == 0
+    assert answer.output.startswith(" ".join(["Usage: agent-executor", *command]))
+
+
+def test_the_commands_of_the_contract_are_there():
+    assert {"serve", "migrate", "streams", "dev"} <= set(cli.commands)
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "streams"])
+def test_an_environment_that_is_wrong_is_one_line_and_no_success(monkeypatch, command):
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("sys.argv", ["agent-executor", command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert str(ended.value).startswith("agent-executor: ")
+    assert str(ended.value).endswith(" is missing")
+    assert "\n" not in str(ended.value)
+
+
+def test_a_command_that_is_none_is_no_success(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["agent-executor", "fly"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+
+
+def test_what_libraries_log_is_an_event_too(capsys):
+    configure_logs("info")
+    try:
+        os.environ["NO_SUCH_VARIABLE"]
+    except KeyError:
+        logging.getLogger("lib").exception("broken %s", "thing")
+    logging.getLogger("lib").info("too much")
+    structlog.get_logger().info("job begun", job="j")
+    first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (first["event"], first["level"], first["logger"]) == ("broken thing", "error", "lib")
+    assert "KeyError: 'NO_SUCH_VARIABLE'" in first["exception"]
+    assert (second["event"], second["level"], second["job"]) == ("job begun", "info", "j")

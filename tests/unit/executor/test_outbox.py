@@ -1,0 +1,72 @@
+"""What a commit promised reaches the broker, however often that takes."""
+
+import asyncio
+
+import pytest
+
+from executor import outbox as module
+from executor.errors import LeaseLost, TryAgain
+from executor.jobs import Claim, Identity, Message, Outcome
+from tests.fakes import EPOCH
+from tests.unit.executor.conftest import until_true
+
+pytestmark = pytest.mark.anyio
+
+ONE, OTHER = (Message(f"j:{word}", f"agent.status.{word}", {}, b"{}") for word in ("completed", "extra"))
+
+
+async def test_messages_are_promised_published_and_marked_in_this_order(world):
+    await world.outbox.say([ONE, OTHER])
+    assert world.journal == [("publish", ONE.id), ("publish", OTHER.id), ("mark", ONE.id, OTHER.id)]
+    assert list(world.ledger.outbox) == [ONE.id, OTHER.id]
+
+
+async def test_nothing_is_neither_published_nor_marked(world):
+    await world.outbox.publish([])
+    assert world.journal == []
+
+
+async def test_what_is_not_published_is_not_marked(world):
+    world.broker.down = True
+    with pytest.raises(TryAgain):
+        await world.outbox.say([ONE])
+    assert world.ledger.unmarked() == [ONE]
+
+
+async def test_what_can_never_be_published_is_marked_with_the_rest(world):
+    world.broker.refused = {ONE.subject}
+    await world.outbox.say([ONE, OTHER])
+    assert world.ledger.unmarked() == []
+    assert list(world.broker.stored) == [OTHER.id]
+
+
+async def test_the_sweep_publishes_what_somebody_left_behind(world, monkeypatch):
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.001)
+    world.broker.down = True
+    await world.ledger.promise([ONE])
+    sweeping = asyncio.create_task(world.outbox.sweep())
+    await asyncio.sleep(0.005)
+    assert world.ledger.unmarked() == [ONE]
+    world.broker.down = False
+    await until_true(lambda: not world.ledger.unmarked())
+    sweeping.cancel()
+    assert list(world.broker.stored) == [ONE.id]
+
+
+async def test_an_outcome_waits_for_the_ledger(world, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    claim = await world.ledger.claim(Identity("j", "j", b"", 1))
+    world.ledger.down = {"finish"}
+    settling = asyncio.create_task(world.outbox.finish(claim, Outcome("completed", None, None, (ONE,))))
+    await asyncio.sleep(0.005)
+    assert not settling.done()
+    world.ledger.down = set()
+    await settling
+    assert world.ledger.unmarked() == [ONE]
+
+
+async def test_an_outcome_of_a_job_that_is_anothers_is_not_written(world):
+    await world.ledger.claim(Identity("j", "j", b"", 1))
+    with pytest.raises(LeaseLost):
+        await world.outbox.finish(Claim("j", 7, 1, 0.0, EPOCH), Outcome("completed", None, None, (ONE,)))
+    assert world.ledger.unmarked() == []

@@ -1,0 +1,370 @@
+"""One delivery, answered: finish, publish, ack, in this order, and none of them skipped."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from executor.errors import LeaseLost, Rejected, TryAgain
+from executor.events import parse, render_wake
+from executor.settings import WorkerSettings
+from tests.fakes import EPOCH, FakeDelivery, completes, fails, hangs, interrupts, until
+from tests.unit.executor.conftest import MAX_ATTEMPTS, SECRET, until_true
+
+pytestmark = pytest.mark.anyio
+
+
+def count(journal, *words):
+    return sum(entry[: len(words)] == words for entry in journal)
+
+
+async def test_a_job_is_claimed_run_finished_published_and_acknowledged_in_this_order(world):
+    assert await world.process(world.delivery()) == [
+        ("claim", "j", 1),
+        ("publish", "j:started"),
+        ("finish", "j", "completed"),
+        ("publish", "j:completed"),
+        ("mark", "j:completed"),
+        ("ack", 1),
+    ]
+    told = world.told("j:completed")
+    assert told == {
+        "job_id": "j",
+        "result": {"output": "done", "final_state": {"messages": []}},
+        "attempts": 1,
+        "duration_ms": told["duration_ms"],
+    }
+    assert world.told("j:started") == {"job_id": "j"}
+    assert world.entries == [("end", {"status": "completed"})]
+    assert len(world.leases) == 0
+
+
+async def test_a_finished_job_that_comes_again_is_only_acknowledged(world):
+    await world.process(world.delivery())
+    assert await world.process(world.delivery(sequence=2)) == [("mark",), ("ack", 2)]
+    assert world.agents.opened == ["j"]
+
+
+async def test_a_finished_job_that_comes_again_publishes_only_what_is_not_marked(world):
+    world.agents.acts["j"] = [Rejected("unknown_tool", "no such tool")]
+    world.ledger.down = {"settle"}
+    assert (await world.process(world.delivery()))[-1] == ("nak", 1, 5.0)
+    world.ledger.down = set()
+    world.ledger.outbox["j:dlq"].published = True
+    assert await world.process(world.delivery(sequence=2)) == [
+        ("publish", "j:failed"),
+        ("mark", "j:failed"),
+        ("ack", 2),
+    ]
+
+
+@pytest.mark.parametrize("method", ["claim", "settle"])
+async def test_a_ledger_that_is_away_gives_the_message_back(world, method):
+    world.ledger.down = {method}
+    assert (await world.process(world.delivery()))[-1] == ("nak", 1, 5.0)
+    world.ledger.down = set()
+    assert (await world.process(world.delivery(sequence=2)))[-1] == ("ack", 2)
+    assert count(world.journal, "finish") == 1
+    assert [message.id for message in world.ledger.unmarked()] == []
+
+
+async def test_a_run_that_ended_waits_for_the_ledger_instead_of_being_thrown_away(world, monkeypatch):
+    monkeypatch.setattr("executor.outbox.FIRST_PAUSE", 0.001)
+    world.ledger.down = {"finish"}
+    processing = asyncio.create_task(world.processor.process(world.delivery()))
+    await until_true(lambda: world.agents.opened)
+    world.ledger.down = set()
+    await processing
+    assert world.journal[-1] == ("ack", 1)
+    assert world.agents.opened == ["j"]
+
+
+async def test_a_broker_that_is_away_gives_the_message_back_and_the_outcome_stays_promised(world):
+    world.broker.down = True
+    journal = await world.process(world.delivery())
+    assert journal == [("claim", "j", 1), ("finish", "j", "completed"), ("nak", 1, 5.0)]
+    world.broker.down = False
+    assert await world.process(world.delivery(sequence=2)) == [
+        ("publish", "j:completed"),
+        ("mark", "j:completed"),
+        ("ack", 2),
+    ]
+
+
+async def test_an_event_that_can_never_be_published_does_not_keep_its_job_from_ending(world):
+    world.broker.refused = {"agent.status.completed"}
+    assert (await world.process(world.delivery()))[-2:] == [("mark", "j:completed"), ("ack", 1)]
+
+
+async def test_the_same_id_with_other_content_is_a_dead_letter_and_no_event(world):
+    await world.process(world.delivery())
+    journal = await world.process(world.delivery(sequence=2, input_payload={"other": 1}))
+    assert journal == [("publish", "AGENT_EXECUTION:2:dlq"), ("mark", "AGENT_EXECUTION:2:dlq"), ("ack", 2)]
+    dead = world.broker.stored["AGENT_EXECUTION:2:dlq"]
+    assert dead.subject == "agent.dlq.conflict"
+    assert dead.headers == {
+        "X-Own": "kept",
+        "Dlq-Reason": "conflict",
+        "Dlq-Attempts": "0",
+        "Dlq-Subject": "agent.execute.test",
+    }
+    assert dead.body == world.delivery(input_payload={"other": 1}).body
+    assert world.ledger.rows["j"].status == "completed"
+
+
+async def test_a_job_that_another_worker_has_comes_again_when_its_lease_is_over(world):
+    job = await claimed_elsewhere(world)
+    assert await world.process(world.delivery()) == [("nak", 1, 15.0)]
+    world.ledger.now = 14.9
+    assert await world.process(world.delivery()) == [("nak", 1, 0.2)]
+    world.ledger.now = 15
+    assert (await world.process(world.delivery()))[0] == ("claim", job, 2)
+
+
+async def claimed_elsewhere(world):
+    await world.ledger.claim(identity(world))
+    return "j"
+
+
+def identity(world, job_id="j", **changes):
+    return parse({}, world.delivery(job_id, **changes).body).identity(1)
+
+
+async def test_a_job_whose_thread_is_busy_waits_in_the_ledger_and_is_woken_by_whoever_ends(world):
+    gate = asyncio.Event()
+    world.agents.acts["first"] = [until(gate)]
+    first = asyncio.create_task(world.processor.process(world.delivery("first", 1, thread_id="th")))
+    await until_true(lambda: world.agents.runs)
+    assert await world.process(world.delivery("second", 2, thread_id="th")) == [("park", "second"), ("ack", 2)]
+    gate.set()
+    await first
+    assert ("publish", "second:wake:1") in world.journal
+    wake = world.broker.stored["second:wake:1"]
+    assert wake.subject == "agent.execute.wake"
+    woken = FakeDelivery(wake.body, world.journal, wake.headers, sequence=3, subject=wake.subject)
+    assert (await world.process(woken))[-1] == ("ack", 3)
+    assert world.told("second:completed")["result"]["output"] == "done"
+
+
+async def test_a_job_that_does_not_want_to_wait_for_its_thread_fails(world):
+    await world.ledger.claim(identity(world, "other", thread_id="th"))
+    await world.process(world.delivery(attributes={"multitask": "reject"}, sequence=2, thread_id="th"))
+    assert world.told("j:failed")["error"]["type"] == "thread_busy"
+    assert world.journal[-1] == ("ack", 2)
+
+
+async def test_a_job_that_is_not_due_waits_in_the_ledger_until_it_is(world):
+    later = {"notbefore": (EPOCH + timedelta(seconds=60)).isoformat()}
+    assert await world.process(world.delivery(attributes=later)) == [("park", "j"), ("ack", 1)]
+    assert await world.ledger.wakes() == []
+    world.ledger.now = 60
+    await world.outbox.wake(await world.ledger.wakes())
+    wake = world.broker.stored["j:wake:1"]
+    await world.process(FakeDelivery(wake.body, world.journal, wake.headers, sequence=3))
+    assert "j:completed" in world.broker.stored
+
+
+async def test_a_job_whose_time_is_over_fails_without_an_attempt(world):
+    over = {"expirytime": (EPOCH - timedelta(seconds=1)).isoformat()}
+    await world.process(world.delivery(attributes=over))
+    assert world.told("j:failed")["error"]["type"] == "expired"
+    assert world.agents.opened == []
+
+
+async def test_a_wake_up_for_a_job_that_has_ended_is_only_acknowledged(world):
+    await world.process(world.delivery())
+    wake = FakeDelivery(render_wake("j", "j:wake:1", "x")[1], world.journal, sequence=9)
+    assert await world.process(wake) == [("ack", 9)]
+
+
+async def test_a_job_that_is_called_off_is_cancelled(world):
+    gate = asyncio.Event()
+    world.agents.acts["j"] = [until(gate)]
+    working = asyncio.create_task(world.processor.process(world.delivery()))
+    await until_true(lambda: world.agents.runs)
+    world.leases.cancel("j")
+    await working
+    assert world.told("j:cancelled") == {"job_id": "j"}
+    assert world.entries == [("end", {"status": "cancelled"})]
+    assert world.journal[-1] == ("ack", 1)
+
+
+async def test_a_job_that_was_called_off_before_it_began_is_cancelled(world):
+    await world.ledger.claim(identity(world))
+    world.ledger.rows["j"].cancelling = True
+    world.ledger.now = 15
+    await world.process(world.delivery())
+    assert (world.agents.opened, world.ledger.rows["j"].status) == ([], "cancelled")
+
+
+async def test_a_job_that_takes_too_long_fails(world):
+    world.agents.acts["j"] = [hangs()]
+    world.processor._settings = WorkerSettings.read({"EXECUTOR_JOB_TIMEOUT_SECONDS": "0.01"})
+    await world.process(world.delivery())
+    assert world.told("j:failed")["error"]["type"] == "timeout"
+
+
+async def test_a_failed_attempt_is_given_back_with_a_delay_and_counted(world):
+    world.agents.acts["j"] = [fails(ConnectionError(f"with {SECRET}")), completes()]
+    journal = await world.process(world.delivery())
+    *before, given_back, told = journal
+    assert before == [("claim", "j", 1), ("publish", "j:started"), ("release", "j", 1)]
+    assert (given_back[:2], 1 <= given_back[2] <= 2) == (("nak", 1), True)
+    assert told == ("publish", "j:progress:1")
+    assert world.told("j:progress:1")["cause"] == "ConnectionError('with ***')"
+    await world.process(world.delivery())
+    assert world.told("j:completed")["attempts"] == 2
+    assert world.entries == [("attempt", {"attempt": 2}), ("end", {"status": "completed"})]
+    assert count(world.journal, "publish", "j:started") == 1
+
+
+async def test_the_last_attempt_that_fails_ends_the_job(world):
+    world.agents.acts["j"] = [fails(ConnectionError(f"no route, {SECRET}"))]
+    for _ in range(MAX_ATTEMPTS):
+        journal = await world.process(world.delivery())
+    error = {"type": "ConnectionError", "message": "no route, ***", "retryable": True, "attempts": MAX_ATTEMPTS}
+    assert world.told("j:failed") == {"job_id": "j", "error": error}
+    assert world.ledger.rows["j"].outcome.error == error
+    assert journal[-1] == ("ack", 1)
+    dead = world.broker.stored["j:dlq"]
+    assert (dead.subject, dead.headers["Dlq-Attempts"]) == ("agent.dlq.exhausted", "3")
+    assert dead.body == world.delivery().body
+    assert world.entries[-1] == ("end", {"status": "failed"})
+
+
+@pytest.mark.parametrize("attempt", [completes(), fails(ConnectionError())])
+async def test_a_job_that_lost_every_worker_is_not_run_once_more(world, attempt):
+    for _ in range(MAX_ATTEMPTS):
+        await world.ledger.claim(identity(world))
+        world.ledger.now += 15
+    world.agents.acts["j"] = [attempt]
+    await world.process(world.delivery())
+    assert world.agents.opened == []
+    assert world.told("j:failed")["error"] == {
+        "type": "worker_lost",
+        "message": "its worker died in each of 3 attempts",
+        "retryable": True,
+        "attempts": MAX_ATTEMPTS,
+    }
+
+
+async def test_a_definition_that_makes_no_graph_fails_at_once(world):
+    world.agents.acts["j"] = [Rejected("unknown_tool", "data.agent_definition.nodes[0]: no such tool")]
+    journal = await world.process(world.delivery())
+    assert [entry for entry in journal if entry[0] in {"finish", "ack", "nak"}] == [
+        ("finish", "j", "failed"),
+        ("ack", 1),
+    ]
+    assert world.told("j:failed")["error"]["type"] == "unknown_tool"
+    assert world.broker.stored["j:dlq"].subject == "agent.dlq.unknown_tool"
+
+
+async def test_a_lease_that_was_lost_is_not_talked_about(world):
+    world.agents.acts["j"] = [fails(LeaseLost("j"))]
+    assert await world.process(world.delivery()) == [("claim", "j", 1), ("publish", "j:started")]
+    assert world.entries == []
+
+
+async def test_a_worker_that_was_overtaken_writes_and_says_nothing(world):
+    async def overtaken(_):
+        world.ledger.steal("j")
+        return await completes()(_)
+
+    world.agents.acts["j"] = [overtaken]
+    assert await world.process(world.delivery()) == [("claim", "j", 1), ("publish", "j:started")]
+    assert world.ledger.rows["j"].status == "running"
+    assert world.entries == []
+
+
+async def test_a_question_is_an_event_and_not_the_end_of_the_stream(world):
+    world.agents.acts["j"] = [interrupts({"value": "sure?", "id": "q"})]
+    assert (await world.process(world.delivery()))[-3:] == [
+        ("publish", "j:interrupted:q"),
+        ("mark", "j:interrupted:q"),
+        ("ack", 1),
+    ]
+    assert world.told("j:interrupted:q") == {"job_id": "j", "interrupts": [{"value": "sure?", "id": "q"}]}
+    assert world.entries == []
+
+
+async def test_an_event_that_names_no_job_is_answered_by_its_place_in_the_stream(world):
+    delivery = FakeDelivery(b"not json", world.journal, sequence=7)
+    assert await world.process(delivery) == [
+        ("publish", "AGENT_EXECUTION:7:failed"),
+        ("publish", "AGENT_EXECUTION:7:dlq"),
+        ("mark", "AGENT_EXECUTION:7:dlq", "AGENT_EXECUTION:7:failed"),
+        ("ack", 7),
+    ]
+    fact = json.loads(world.broker.stored["AGENT_EXECUTION:7:failed"].body)
+    assert fact["subject"] == "AGENT_EXECUTION:7"
+    assert fact["data"] == {
+        "job_id": "AGENT_EXECUTION:7",
+        "error": {
+            "type": "invalid_event",
+            "message": "the event is not a CloudEvent in JSON",
+            "retryable": False,
+            "attempts": 0,
+        },
+    }
+    assert world.ledger.rows == {}
+
+
+async def test_an_event_that_names_its_job_fails_it_once(world):
+    broken = {"agent_definition": None}
+    await world.process(world.delivery(**broken))
+    journal = await world.process(world.delivery(sequence=2, **broken))
+    assert journal == [("mark",), ("ack", 2)]
+    assert world.told("j:failed")["error"]["message"] == "data.agent_definition: must be an object"
+    assert world.ledger.rows["j"].status == "failed"
+
+
+async def test_a_broken_event_does_not_touch_the_job_whose_name_it_bears(world):
+    await world.process(world.delivery())
+    await world.process(world.delivery(sequence=2, agent_definition=None))
+    assert world.broker.stored["AGENT_EXECUTION:2:dlq"].subject == "agent.dlq.conflict"
+    assert world.ledger.rows["j"].status == "completed"
+    assert "j:failed" not in world.broker.stored
+
+
+async def test_a_bug_leaves_the_message_to_come_again(world):
+    async def broken(_):
+        raise ZeroDivisionError
+
+    world.ledger.claim = broken
+    assert await world.process(world.delivery()) == []
+
+
+async def test_an_attempt_whose_release_fails_keeps_its_lease_and_comes_again(world):
+    world.agents.acts["j"] = [fails(TryAgain("x"))]
+    world.ledger.down = {"release"}
+    assert (await world.process(world.delivery()))[-1] == ("nak", 1, 5.0)
+    assert world.ledger.rows["j"].lease_until == 15.0
+
+
+async def test_what_happens_is_told_with_its_attempt_and_without_secrets(world):
+    async def chatty(run):
+        run.emit(("token", "model", {"id": "1", "text": "Hel"}))
+        run.emit(("node_end", "model", {"id": "1", "error": f"Unauthorized({SECRET})"}))
+        return await completes()(run)
+
+    world.agents.acts["j"] = [fails(ConnectionError()), chatty]
+    await world.process(world.delivery(), world.delivery())
+    assert [(entry.thread, entry.job, entry.attempt) for entry in world.stream.entries] == [("j", "j", 2)] * 4
+    assert world.entries[1:3] == [
+        ("token", {"id": "1", "text": "Hel"}),
+        ("node_end", {"id": "1", "error": "Unauthorized(***)"}),
+    ]
+
+
+async def test_all_is_counted(world):
+    world.agents.acts = {"bad": [Rejected("unknown_tool", "x")], "slow": [fails(ConnectionError()), completes()]}
+    for job in ("good", "bad", "slow", "slow"):
+        await world.process(world.delivery(job))
+    assert world.value("jobs_total", outcome="completed") == 2
+    assert world.value("jobs_total", outcome="failed") == 1
+    assert world.value("attempts_total") == 4
+    assert world.value("retries_total") == 1
+    assert world.value("dead_letters_total", reason="unknown_tool") == 1
+    assert world.value("running_jobs") == 0
+    assert world.value("job_seconds_count") == 2

@@ -1,0 +1,179 @@
+"""One job on its thread: from its input, from its last checkpoint, to its end."""
+
+import asyncio
+import operator
+from collections import Counter
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langchain_core.messages import AIMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import interrupt
+
+from executor.agents.run import Run
+from executor.agents.state import as_json
+from executor.errors import Drained
+from executor.jobs import Claim, Completed, Interrupted, JobRequest
+from tests.fakes import EPOCH
+from tests.unit.executor.conftest import until_true
+
+pytestmark = pytest.mark.anyio
+
+
+class Trail(TypedDict):
+    """The steps that a thread went through."""
+
+    steps: Annotated[list[str], operator.add]
+
+
+def claim(job, epoch):
+    return Claim(job, epoch, epoch, 0.0, EPOCH)
+
+
+class Steps:
+    """A graph of steps in a row; `broken` names one that fails, `gate` holds one up, `taken` counts them all."""
+
+    def __init__(self, *names):
+        self.taken = []
+        self.epochs: Counter[str] = Counter()
+        self.broken = None
+        self.held = {}
+        self.saver = InMemorySaver()
+        builder = StateGraph(Trail)
+        for name, follower in zip(names, [*names[1:], END], strict=True):
+            builder.add_node(name, self._step(name))
+            builder.add_edge(name, follower)
+        builder.add_edge(START, names[0])
+        self.graph = builder.compile(checkpointer=self.saver)
+
+    def run(self, job, thread="th", emit=lambda _: None):
+        """The next attempt of a job."""
+        self.epochs[job] += 1
+        asked = JobRequest(job, thread, {}, {"steps": [f"input of {job}"]})
+        return Run(self.graph, asked, claim(job, self.epochs[job]), emit)
+
+    def _step(self, name):
+        async def step(_):
+            self.taken.append(name)
+            if name in self.held:
+                await self.held[name].wait()
+            if name == self.broken:
+                raise ConnectionError(name)
+            return {"steps": [name]}
+
+        return step
+
+
+@pytest.fixture
+def steps():
+    return Steps("first", "second")
+
+
+async def test_a_job_runs_from_its_input_to_its_end_and_tells_what_happens(steps):
+    happenings: list[Any] = []
+    result = await steps.run("a", emit=happenings.append).finish()
+    assert result == Completed(None, {"steps": ["input of a", "first", "second"]})
+    assert [(kind, node) for kind, node, _ in happenings] == [
+        ("node_start", "first"),
+        ("state", "first"),
+        ("node_end", "first"),
+        ("node_start", "second"),
+        ("state", "second"),
+        ("node_end", "second"),
+    ]
+
+
+async def test_a_job_that_failed_goes_on_from_its_last_checkpoint(steps):
+    steps.broken = "second"
+    with pytest.raises(ConnectionError):
+        await steps.run("a").finish()
+    steps.broken = None
+    assert await steps.run("a").finish() == Completed(None, {"steps": ["input of a", "first", "second"]})
+    assert steps.taken == ["first", "second", "second"]
+
+
+async def test_a_job_that_had_ended_ends_again_without_a_step(steps):
+    result = await steps.run("a").finish()
+    assert await steps.run("a").finish() == result
+    assert steps.taken == ["first", "second"]
+
+
+async def test_a_job_stopped_in_its_first_step_does_not_append_its_input_twice(steps):
+    steps.held["first"] = asyncio.Event()
+    task = asyncio.create_task(steps.run("a").finish())
+    await until_true(lambda: steps.taken)
+    task.cancel()
+    await asyncio.wait([task])
+    steps.held.clear()
+    assert await steps.run("a").finish() == Completed(None, {"steps": ["input of a", "first", "second"]})
+
+
+async def test_another_job_goes_on_with_the_thread(steps):
+    await steps.run("a").finish()
+    result = await steps.run("b").finish()
+    assert result == Completed(None, {"steps": ["input of a", "first", "second", "input of b", "first", "second"]})
+
+
+async def test_threads_know_nothing_of_each_other(steps):
+    await steps.run("a").finish()
+    assert await steps.run("b", "other").finish() == Completed(None, {"steps": ["input of b", "first", "second"]})
+
+
+async def test_a_job_after_one_that_failed_begins_with_its_own_input(steps):
+    steps.broken = "second"
+    with pytest.raises(ConnectionError):
+        await steps.run("a").finish()
+    steps.broken = None
+    result = await steps.run("b").finish()
+    assert result == Completed(None, {"steps": ["input of a", "first", "input of b", "first", "second"]})
+
+
+async def test_a_drained_run_stops_between_two_steps_and_goes_on_elsewhere(steps):
+    steps.held["first"] = asyncio.Event()
+    run = steps.run("a")
+    task = asyncio.create_task(run.finish())
+    await until_true(lambda: steps.taken)
+    run.drain()
+    steps.held["first"].set()
+    with pytest.raises(Drained):
+        await task
+    assert steps.taken == ["first"]
+    assert await steps.run("a").finish() == Completed(None, {"steps": ["input of a", "first", "second"]})
+    assert steps.taken == ["first", "second"]
+
+
+async def test_a_run_that_is_drained_before_it_begins_takes_no_step(steps):
+    run = steps.run("a")
+    run.drain()
+    with pytest.raises(Drained):
+        await run.finish()
+    assert steps.taken == []
+    assert await steps.run("a").finish() == Completed(None, {"steps": ["input of a", "first", "second"]})
+
+
+async def test_a_question_to_a_person_is_a_result_and_asked_again_when_the_job_comes_again():
+    async def ask(_):
+        return {"steps": [interrupt({"sure": "?"})]}
+
+    builder = StateGraph(Trail).add_node("ask", ask).add_edge(START, "ask")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    job = JobRequest("a", "th", {}, {"steps": []})
+    happenings: list[Any] = []
+    result = await Run(graph, job, claim("a", 1), happenings.append).finish()
+    assert isinstance(result, Interrupted)
+    assert [question["value"] for question in result.interrupts] == [{"sure": "?"}]
+    assert ("interrupt", "", result.interrupts[0]) in happenings
+    assert await Run(graph, job, claim("a", 2), happenings.append).finish() == result
+
+
+async def test_the_output_is_the_text_of_the_last_message_and_messages_are_dicts():
+    message = AIMessage("hello", id="1")
+
+    async def speak(_):
+        return {"messages": [message]}
+
+    builder = StateGraph(MessagesState).add_node("speak", speak).add_edge(START, "speak")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    result = await Run(graph, JobRequest("a", "th", {}, {"messages": []}), claim("a", 1), lambda _: None).finish()
+    assert result == Completed("hello", {"messages": [as_json(message)]})

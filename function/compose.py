@@ -1,91 +1,93 @@
-"""From a claim and what is observed to what should be: a table of steps, and the one rule by which they wait."""
+"""From a claim and what is observed to what should be: a table of steps."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from function.observed import Cluster
-from function.readiness import Verdict, judge
-from function.resources import deployment, scaled_object, service, service_account, streams_job
-from function.targets import Manifest
+from function.operators import EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES, Operator
+from function.resources import (
+    deployment,
+    disruption_budget,
+    external_secret,
+    network_policy,
+    pod_monitor,
+    prometheus_rule,
+    scaled_object,
+    service,
+    service_account,
+    streams_job,
+)
+from function.steps import Outcome, Outcomes, Step
+from function.supply import Supply
 from function.xr import Agent
 
-KEDA = "scaledobjects.keda.sh"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One composed resource: after which steps it comes, and which CustomResourceDefinition it cannot do without."""
-
-    name: str
-    build: Callable[[Agent], Manifest]
-    after: tuple[str, ...] = ()
-    definition: str | None = None
-    key: Callable[[Agent], str] | None = None
-
-    def key_for(self, agent: Agent) -> str:
-        """The name by which Crossplane tells this resource from the others of the composite."""
-        return self.key(agent) if self.key else self.name
-
-
-STEPS = (
-    Step("service-account", service_account.build),
-    Step("streams", streams_job.build, after=("service-account",), key=streams_job.key),
-    Step("deployment", deployment.build, after=("streams",)),
-    Step("service", service.build, after=("deployment",)),
-    Step("scaler", scaled_object.build, after=("streams", "deployment"), definition=KEDA),
+FETCHED = (
+    Step(
+        "postgres-secret",
+        external_secret.postgres,
+        operator=EXTERNAL_SECRETS,
+        wanted=external_secret.wanted("postgres"),
+    ),
+    Step(
+        "dragonfly-secret",
+        external_secret.dragonfly,
+        operator=EXTERNAL_SECRETS,
+        wanted=external_secret.wanted("dragonfly"),
+    ),
+    Step(
+        "llm-keys-secret",
+        external_secret.llm_keys,
+        operator=EXTERNAL_SECRETS,
+        wanted=external_secret.wanted("openai", "anthropic"),
+    ),
+    Step("registry-secret", external_secret.registry, operator=EXTERNAL_SECRETS, wanted=external_secret.wants_registry),
 )
-DEFINITIONS = tuple(step.definition for step in STEPS if step.definition)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a step. Without a manifest it is not composed, and the verdict says why."""
-
-    key: str
-    verdict: Verdict
-    manifest: Manifest | None = None
-    skipped: bool = False
-
-
-Outcomes = Mapping[str, Outcome]
+STEPS: tuple[Step | Supply, ...] = (
+    Step("service-account", service_account.build),
+    Step("network-policy", network_policy.build),
+    *FETCHED,
+    Supply("secrets", after=tuple(step.name for step in FETCHED)),
+    Step(
+        "streams",
+        streams_job.build,
+        after=("service-account", "network-policy", "secrets"),
+        wanted=streams_job.is_wanted,
+        otherwise=streams_job.ELSEWHERE,
+        key=streams_job.key,
+    ),
+    Step("deployment", deployment.build, after=("service-account", "network-policy", "secrets", "streams")),
+    Step("service", service.build, after=("deployment",)),
+    Step("disruption-budget", disruption_budget.build, after=("deployment",)),
+    Step(
+        "pod-monitor",
+        pod_monitor.build,
+        after=("deployment",),
+        operator=POD_MONITORS,
+        wanted=pod_monitor.is_wanted,
+    ),
+    Step(
+        "alerts",
+        prometheus_rule.build,
+        after=("deployment",),
+        operator=PROMETHEUS_RULES,
+        wanted=prometheus_rule.is_wanted,
+    ),
+    Step("scaler", scaled_object.build, after=("streams", "deployment"), operator=KEDA),
+)
 
 
 def compose(agent: Agent, cluster: Cluster) -> Outcomes:
     """Take every step as far as it may go."""
-    if _known_missing(KEDA, cluster):
+    if cluster.definitions.get(KEDA.definition) == frozenset() and "scaler" not in cluster.resources:
         agent = replace(agent, replicas=1)
     outcomes: dict[str, Outcome] = {}
     for step in STEPS:
-        outcomes[step.name] = _advance(step, agent, cluster, outcomes)
+        outcomes[step.name] = step.take(agent, cluster, outcomes)
     return outcomes
 
 
-def _advance(step: Step, agent: Agent, cluster: Cluster, done: Outcomes) -> Outcome:
-    key = step.key_for(agent)
-    observed = cluster.resources.get(key)
-    if observed is None and (held := _hold(step, key, cluster, done)):
-        return held
-    manifest = step.build(agent)
-    return Outcome(key, judge(manifest["kind"], observed), manifest)
-
-
-def _hold(step: Step, key: str, cluster: Cluster, done: Outcomes) -> Outcome | None:
-    """The gate: a step that is not observed yet waits for its operator, then for the steps that it comes after."""
-    if step.definition and not cluster.definitions.get(step.definition):
-        return _without_operator(step.definition, key, cluster)
-    unready = [name for name in step.after if not done[name].verdict.ready]
-    if unready:
-        return Outcome(key, Verdict(ready=False, reason="Waiting", message=f"Waiting for {' and '.join(unready)}"))
-    return None
-
-
-def _without_operator(definition: str, key: str, cluster: Cluster) -> Outcome:
-    if _known_missing(definition, cluster):
-        message = f"The cluster has no CustomResourceDefinition {definition}; the service runs with one replica"
-        return Outcome(key, Verdict(ready=False, reason="KedaNotInstalled", message=message), skipped=True)
-    message = f"Whether the cluster has the CustomResourceDefinition {definition} is not known yet"
-    return Outcome(key, Verdict(ready=False, reason="Waiting", message=message))
-
-
-def _known_missing(definition: str, cluster: Cluster) -> bool:
-    return cluster.definitions.get(definition) is False
+def unknown(agent: Agent, cluster: Cluster) -> Iterator[Operator]:
+    """The operators to ask about. A definition is long, so not where what it defines is observed already."""
+    for step in STEPS:
+        if isinstance(step, Step) and step.operator and step.wanted(agent) and step.name not in cluster.resources:
+            yield step.operator

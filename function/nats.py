@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 SCHEMES = ("nats", "tls")
+CLIENT_PORT = 4222
 MONITORING_PORT = 8222
 HIGHEST_PORT = 65535
 
@@ -25,6 +26,13 @@ class Servers:
     def url(self) -> str:
         """The servers as URLs, separated by commas, each with its scheme."""
         return ",".join(f"{self.scheme}://{address}" for address in self.addresses)
+
+    @property
+    def services(self) -> tuple[tuple[str, int], ...]:
+        """The namespace and the port of each server that is a Service of this cluster."""
+        split = (address.partition(":") for address in self.addresses)
+        found = ((_SERVICE.fullmatch(host), port) for host, _, port in split)
+        return tuple((service["namespace"], int(port or CLIENT_PORT)) for service, port in found if service)
 
     @property
     def monitoring_endpoint(self) -> str | None:
@@ -60,8 +68,8 @@ def endpoint(text: str) -> str:
 
 def _is_server(address: str) -> bool:
     found = _SERVER.fullmatch(address)
-    return bool(found) and _is_port(found["port"] or "4222") if found else False
+    return bool(found) and _is_port(found["port"] or CLIENT_PORT) if found else False
 
 
-def _is_port(digits: str) -> bool:
+def _is_port(digits: str | int) -> bool:
     return 0 < int(digits) <= HIGHEST_PORT

@@ -1,4 +1,4 @@
-"""What the function knows of the cluster: the few fields of each composed resource that its decisions need."""
+"""What the function knows of the cluster: the few fields that its decisions need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Observed:
-    """One composed resource as the cluster has it. `replicas` is what its spec asks for."""
+    """One composed resource, or the composite, as the cluster has it. `replicas` is what its spec asks for."""
 
     name: str
     generation: int = 0
@@ -41,7 +41,13 @@ class Observed:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The composed resources by their key, and which CustomResourceDefinitions are there (not in it: not known yet)."""
+    """What Crossplane has shown. What is not in a mapping is not known yet.
+
+    `resources` are the composed ones by their key. `definitions` are CustomResourceDefinitions with the versions that
+    they serve, none where the definition is missing. `secrets` are the keys that have a value, None where the Secret is
+    missing; the whole mapping is None where Secrets are not shown.
+    """
 
     resources: Mapping[str, Observed] = field(default_factory=dict)
-    definitions: Mapping[str, bool] = field(default_factory=dict)
+    definitions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    secrets: Mapping[str, frozenset[str] | None] | None = None

@@ -8,17 +8,23 @@ from function.observed import Observed
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a step is done, with a reason for programs and a message for people."""
+    """Whether a step is done, with a reason for programs and a message for people.
+
+    One that is not `known` lets others go on, and is Unknown to the tenant.
+    """
 
     ready: bool
     reason: str
     message: str = ""
+    known: bool = True
 
 
-def judge(kind: str, observed: Observed | None) -> Verdict:
+def judge(kind: str, observed: Observed | None, *, sleeps: bool = False) -> Verdict:
     """Judge one composed resource; a kind without a rule is ready when it exists."""
     if observed is None:
         return Verdict(ready=False, reason="Creating", message=f"The {kind} is being created")
+    if kind == "Deployment":
+        return _deployment(observed, sleeps=sleeps)
     return RULES.get(kind, _exists)(observed)
 
 
@@ -26,19 +32,40 @@ def _exists(_: Observed) -> Verdict:
     return Verdict(ready=True, reason="Created")
 
 
-def _deployment(observed: Observed) -> Verdict:
-    progress = observed.condition("Progressing")
+def _deployment(observed: Observed, *, sleeps: bool) -> Verdict:
+    """A number of replicas that changes is the scaler's business; only another template is a rollout.
+
+    With a scaler that takes the last pod, a Deployment that was rolled out once stays available while none serves.
+    """
+    progress, rolled_out = observed.condition("Progressing"), _is_rolled_out(observed)
     if progress.status == "False":
         return Verdict(ready=False, reason=progress.reason or "Failed", message=progress.message)
-    if observed.count("observedGeneration") < observed.generation or not _runs(observed):
-        return Verdict(ready=False, reason="RollingOut", message=f"The Deployment {observed.name} is rolling out")
-    return Verdict(ready=True, reason="Available")
+    serves = observed.replicas == 0 or observed.count("availableReplicas") > 0
+    if rolled_out and (serves or (sleeps and progress.reason == ROLLED_OUT_ONCE)):
+        return Verdict(ready=True, reason="Available")
+    failure = observed.condition("ReplicaFailure")
+    if failure.status == "True":
+        return Verdict(ready=False, reason=failure.reason or "ReplicaFailure", message=failure.message)
+    if rolled_out and progress.reason == ROLLED_OUT_ONCE:
+        message = f"No pod of the Deployment {observed.name} serves; the pods' events and logs say why"
+        return Verdict(ready=False, reason="Unavailable", message=message)
+    return Verdict(ready=False, reason="RollingOut", message=f"The Deployment {observed.name} is rolling out")
 
 
-def _runs(observed: Observed) -> bool:
-    """Whether only new pods are left and one of them serves. More of them are the scaler's business, as is none."""
-    only_new = observed.count("updatedReplicas") == observed.count("replicas")
-    return observed.replicas == 0 or (only_new and observed.count("availableReplicas") > 0)
+# What Kubernetes says from the end of a rollout to the next template.
+ROLLED_OUT_ONCE = "NewReplicaSetAvailable"
+
+
+def _is_rolled_out(observed: Observed) -> bool:
+    """Whether only pods of the newest template are left.
+
+    The generation runs ahead of what the controller has seen after every change. Where the number of replicas is not
+    yet what the spec asks for, it was the scaler who changed it.
+    """
+    unseen = observed.count("observedGeneration") < observed.generation
+    if unseen and observed.replicas == observed.count("replicas"):
+        return False
+    return observed.count("updatedReplicas") == observed.count("replicas")
 
 
 def _job(observed: Observed) -> Verdict:
@@ -62,8 +89,18 @@ def _scaled_object(observed: Observed) -> Verdict:
     return Verdict(ready=False, reason=condition.reason or "Starting", message=message)
 
 
+def _external_secret(observed: Observed) -> Verdict:
+    condition = observed.condition("Ready")
+    if condition.status == "True":
+        return Verdict(ready=True, reason=condition.reason or "SecretSynced")
+    said = condition.message or "External Secrets has not taken it up"
+    return Verdict(
+        ready=False, reason=condition.reason or "Syncing", message=f"The ExternalSecret {observed.name}: {said}"
+    )
+
+
 RULES: dict[str, Callable[[Observed], Verdict]] = {
-    "Deployment": _deployment,
+    "ExternalSecret": _external_secret,
     "Job": _job,
     "ScaledObject": _scaled_object,
 }

@@ -1,98 +1,16 @@
-"""The claim: what a tenant may write, checked and with its defaults filled in."""
+"""The claim: what a tenant wrote, checked and with its defaults filled in."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from functools import cached_property
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-import contract
-from function import names, nats
-
-Size = Literal["micro", "small", "medium", "large"]
-
-IMAGE = (
-    r"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]+)?/)?"
-    r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
-    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,})?$"
-)
-SECRET_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # noqa: S105 - a pattern
-NATS_NAME = r"^[A-Za-z0-9_-]+$"
-SUBJECT = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
-
-
-def _matching(pattern: str, meaning: str) -> AfterValidator:
-    compiled = re.compile(pattern.removesuffix("$") + r"\Z")
-
-    def check(text: str) -> str:
-        if not text:
-            raise ValueError("must not be empty")
-        if not compiled.match(text):
-            raise ValueError(f"must be {meaning}")
-        return text
-
-    return AfterValidator(check)
-
-
-Image = Annotated[str, Field(max_length=512), _matching(IMAGE, "an image such as registry.example/team/app:v1")]
-SecretName = Annotated[str, Field(max_length=253), _matching(SECRET_NAME, "the name of a Secret")]
-NatsName = Annotated[str, Field(max_length=200), _matching(NATS_NAME, "letters, digits, - and _")]
-Subject = Annotated[str, Field(max_length=100), _matching(SUBJECT, "words of letters, digits, - and _ between dots")]
-NatsUrl = Annotated[str, Field(max_length=1024), AfterValidator(lambda url: nats.parse(url).url)]
-Endpoint = Annotated[str, Field(max_length=261), AfterValidator(nats.endpoint)]
-Account = Annotated[str, Field(max_length=200), _matching(r"^\S+$", "the name of a NATS account")]
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
-
-
-class Scaling(_Group):
-    """How the number of replicas follows the lag of the consumer."""
-
-    monitoring_endpoint: Endpoint | None = None
-    account: Account = "$G"
-    lag_threshold: int = Field(default=contract.DEFAULT_CONCURRENCY, ge=1, le=10000)
-    min_replicas: int = Field(default=1, ge=0, le=1000)
-    max_replicas: int = Field(default=10, ge=1, le=1000)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_replicas > self.max_replicas:
-            raise ValueError("minReplicas must not be greater than maxReplicas")
-        return self
-
-
-class Streams(_Group):
-    """How the streams are named."""
-
-    subject_prefix: Subject = contract.DEFAULT_SUBJECT_PREFIX
-
-
-class Drain(_Group):
-    """What a pod does when it is told to stop."""
-
-    seconds: int = Field(default=contract.DEFAULT_DRAIN_SECONDS, ge=1, le=3600)
-
-
-class Spec(_Group):
-    """The claim's spec: nine fields that stay, and optional groups."""
-
-    image: Image
-    size: Size = "medium"
-    nats_url: NatsUrl = contract.DEFAULT_NATS_URL
-    nats_stream_name: NatsName = contract.DEFAULT_STREAM
-    nats_consumer_group: NatsName | None = None
-    postgres_connection_secret: SecretName | None = None
-    dragonfly_connection_secret: SecretName | None = None
-    llm_keys_secret: SecretName | None = None
-    image_pull_secrets: tuple[SecretName, ...] = Field(default=(), max_length=16, strict=False)
-    scaling: Scaling = Scaling()
-    streams: Streams = Streams()
-    drain: Drain = Drain()
+from function import images, names, nats, sizes
+from function.schema import words
+from function.schema.groups import MOST_AT_ONCE
+from function.schema.spec import NO_MONITORING, Spec
 
 
 @dataclass(frozen=True)
@@ -105,7 +23,7 @@ class Agent:
     monitoring_endpoint: str
     replicas: int | None = None
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The name of the objects that are composed for the claim."""
         return names.label(self.name)
@@ -114,6 +32,16 @@ class Agent:
     def consumer_group(self) -> str:
         """The durable consumer."""
         return self.spec.nats_consumer_group or names.consumer(self.name, "workers")
+
+    @property
+    def concurrency(self) -> int:
+        """The jobs that one pod takes at once."""
+        return self.spec.scaling.concurrency or min(self.spec.scaling.lag_threshold, MOST_AT_ONCE)
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether the scaler may take the last pod."""
+        return self.spec.scaling.min_replicas == 0
 
     @property
     def postgres_secret(self) -> str:
@@ -144,17 +72,28 @@ def parse(name: str, namespace: str, spec: Any) -> Agent:
     if not namespace:
         raise InvalidClaim("metadata.namespace: is required, the composite is a namespaced one")
     checked = _spec(spec)
+    _refuse_excess(checked)
+    _refuse_unknown_registry(checked)
     return Agent(name, namespace, checked, _monitoring_endpoint(checked))
 
 
 def _monitoring_endpoint(spec: Spec) -> str:
     endpoint = spec.scaling.monitoring_endpoint or nats.parse(spec.nats_url).monitoring_endpoint
     if not endpoint:
-        raise InvalidClaim(
-            "spec.scaling.monitoringEndpoint: is required, because the first host of spec.natsUrl is no "
-            "<service>.<namespace>.svc to derive it from"
-        )
+        raise InvalidClaim(NO_MONITORING.replace(" is required", ": is required", 1))
     return endpoint
+
+
+def _refuse_excess(spec: Spec) -> None:
+    amounts = sizes.resources(spec.size, spec.pod.resources)
+    if resource := sizes.excess(amounts):
+        limit = amounts["limits"][resource]
+        raise InvalidClaim(f"spec.pod.resources.requests.{resource}: must not be more than the limit, {limit}")
+
+
+def _refuse_unknown_registry(spec: Spec) -> None:
+    if spec.makes_pull_secret and not images.registry(spec.image):
+        raise InvalidClaim("spec.image: must begin with its registry, for which secretStore makes the pull secret")
 
 
 def _spec(spec: Any) -> Spec:
@@ -163,30 +102,4 @@ def _spec(spec: Any) -> Spec:
     try:
         return Spec.model_validate(spec)
     except ValidationError as error:
-        raise InvalidClaim("; ".join(_in_our_words(problem) for problem in error.errors())) from None
-
-
-WORDS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field",
-    "literal_error": "must be {expected}",
-    "string_type": "must be a string",
-    "int_type": "must be a whole number",
-    "tuple_type": "must be a list",
-    "model_type": "must be an object",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_long": "must have at most {max_length} items",
-    "value_error": "{error}",
-}
-
-
-def _in_our_words(problem: ErrorDetails) -> str:
-    words = WORDS.get(problem["type"], problem["msg"]).format(**problem.get("ctx", {}))
-    return f"{_path(problem['loc'])}: {words}"
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-    return "spec" + "".join(steps)
+        raise InvalidClaim(words.describe(error, "spec")) from None

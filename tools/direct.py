@@ -9,37 +9,44 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1.run_function_pb2_grpc import FunctionRunnerServiceStub
 from google.protobuf.json_format import MessageToDict
 
-from tools.rendering import ALL_READY, KEDA_INSTALLED, Document, RenderError
+from function.request import SECRET
+from tools.rendering import ALL_READY, Document, RenderError, World
 
 KEY = "crossplane.io/composition-resource-name"
 
 
-def grow(claim: Path, address: str) -> list[Document]:
+def grow(claim: Path, address: str, world: World = ALL_READY) -> list[Document]:
     """Call again and again with what was composed as observed; the composite comes first."""
-    rendered = render(claim, address)
-    for _ in range(ALL_READY.calls):
-        rendered = render(claim, address, [ALL_READY.observe(document) for document in rendered[1:]])
+    observed: list[Document] = []
+    for _ in range(world.calls):
+        rendered = render(claim, address, observed, world)
+        seen = [world.observe(document) for document in rendered[1:]]
+        if seen == observed:
+            break
+        observed = seen
     return rendered
 
 
-def render(claim: Path, address: str, observed: Sequence[Document] = ()) -> list[Document]:
+def render(claim: Path, address: str, observed: Sequence[Document] = (), world: World = ALL_READY) -> list[Document]:
     """One call of the function that listens at `address`; RenderError with the message of a fatal result."""
     composite: Document = yaml.safe_load(claim.read_text())
     with grpc.insecure_channel(address) as channel:
         function = FunctionRunnerServiceStub(channel)  # type: ignore[no-untyped-call]  # gRPC's generated code
-        answer = function.RunFunction(_request(composite, observed), timeout=10)
+        answer = function.RunFunction(_request(composite, observed, world), timeout=10)
     if fatal := [result.message for result in answer.results if result.severity == fnv1.SEVERITY_FATAL]:
         raise RenderError("; ".join(fatal))
     return [composite | {"status": _status(answer)}, *_composed(answer)]
 
 
-def _request(composite: Document, observed: Sequence[Document]) -> fnv1.RunFunctionRequest:
+def _request(composite: Document, observed: Sequence[Document], world: World) -> fnv1.RunFunctionRequest:
     request = fnv1.RunFunctionRequest()
     request.observed.composite.resource.update(composite)
     for document in observed:
         request.observed.resources[document["metadata"]["annotations"][KEY]].resource.update(document)
-    keda = yaml.safe_load(KEDA_INSTALLED.read_text())
-    request.required_resources[keda["metadata"]["name"]].items.add().resource.update(keda)
+    for document in world.holds(composite):
+        name = document["metadata"]["name"]
+        requirement = f"{SECRET}{name}" if document["kind"] == "Secret" else name
+        request.required_resources[requirement].items.add().resource.update(document)
     return request
 
 

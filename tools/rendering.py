@@ -2,20 +2,21 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from function import secrets, xr
 from tools import toolchain
 
 ROOT = Path(__file__).parent.parent
 XRD = ROOT / "apis/v2/xrd.yaml"
 COMPOSITION = ROOT / "apis/v2/composition.yaml"
 FUNCTIONS = ROOT / "examples/functions.yaml"
-KEDA_INSTALLED = ROOT / "examples/keda-installed.yaml"
+OPERATORS_INSTALLED = ROOT / "examples/operators-installed.yaml"
 
 Document = dict[str, Any]
 
@@ -27,8 +28,15 @@ def condition(kind: str, status: str, reason: str, message: str = "") -> Documen
 
 READY: dict[str, Document] = {
     "Job": condition("Complete", "True", "CompletionsReached"),
-    "Deployment": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+    "Deployment": {
+        **condition("Progressing", "True", "NewReplicaSetAvailable"),
+        "observedGeneration": 1,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "availableReplicas": 1,
+    },
     "ScaledObject": condition("Ready", "True", "ScaledObjectReady", "ScaledObject is defined correctly"),
+    "ExternalSecret": condition("Ready", "True", "SecretSynced", "secret synced"),
 }
 
 
@@ -38,16 +46,24 @@ class RenderError(Exception):
 
 @dataclass(frozen=True)
 class World:
-    """What happens to composed resources: they get ready, but for the kinds that have another status here."""
+    """What happens to composed resources: they get ready, but for the kinds that have another status here.
+
+    Every operator and every Secret is there, but for the definitions, the Secrets and the `secret/key` of `without`.
+    """
 
     statuses: Mapping[str, Document] = field(default_factory=dict)
-    keda: bool = True
+    without: frozenset[str] = frozenset()
     calls: int = 10
 
     def observe(self, composed: Document) -> Document:
         """The composed resource as the cluster shows it afterwards."""
         status = self.statuses.get(composed["kind"], READY.get(composed["kind"], {}))
         return {**composed, "metadata": {**composed["metadata"], "generation": 1}, "status": status}
+
+    def holds(self, claim: Document) -> Iterator[Document]:
+        """The definitions and the Secrets that the function may ask for."""
+        there = [*yaml.safe_load_all(OPERATORS_INSTALLED.read_text()), *_secrets(claim, self.without)]
+        return (document for document in there if document["metadata"]["name"] not in self.without)
 
 
 ALL_READY = World()
@@ -57,7 +73,7 @@ def grow(claim: Path, address: str, world: World = ALL_READY) -> list[Document]:
     """Render again with what was composed as observed, until nothing changes; the composite comes first."""
     observed: list[Document] = []
     for _ in range(world.calls):
-        rendered = render(claim, address, observed, keda=world.keda)
+        rendered = render(claim, address, observed, world)
         seen = [world.observe(document) for document in rendered[1:]]
         if seen == observed:
             break
@@ -65,14 +81,15 @@ def grow(claim: Path, address: str, world: World = ALL_READY) -> list[Document]:
     return rendered
 
 
-def render(claim: Path, address: str, observed: Sequence[Document] = (), *, keda: bool = True) -> list[Document]:
+def render(claim: Path, address: str, observed: Sequence[Document] = (), world: World = ALL_READY) -> list[Document]:
     """One call of the function that listens at `address`: the composite, then what is composed for it."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as seen:
-        yaml.safe_dump_all(observed, seen)
-        seen.flush()
-        more = [f"--observed-resources={seen.name}"] if observed else []
-        more += [f"--required-resources={KEDA_INSTALLED}"] if keda else []
-        done = subprocess.run([*_command(claim, address), *more], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        seen, there = Path(folder, "observed.yaml"), Path(folder, "required.yaml")
+        seen.write_text(yaml.safe_dump_all(observed))
+        there.write_text(yaml.safe_dump_all(world.holds(yaml.safe_load(claim.read_text()))))
+        files = [f"--observed-resources={seen}"] if observed else []
+        command = [*_command(claim, address), *files, f"--required-resources={there}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RenderError(done.stderr.strip())
     return list(yaml.safe_load_all(done.stdout))
@@ -85,3 +102,20 @@ def _command(claim: Path, address: str) -> list[str]:
         f"--crossplane-binary={toolchain.crossplane_core()}",
         f"--function-annotations=render.crossplane.io/runtime-development-target={address}",
     ]
+
+
+def _secrets(claim: Document, without: frozenset[str]) -> Iterator[Document]:
+    """The Secrets that a claim names, with every key that it needs; none where the claim is refused."""
+    metadata = claim["metadata"]
+    try:
+        agent = xr.parse(metadata["name"], metadata["namespace"], claim["spec"])
+    except xr.InvalidClaim:
+        return
+    for secret in secrets.used(agent):
+        keys = (key for needed in secret.needs for key in needed if f"{secret.name}/{key}" not in without)
+        yield {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": secret.name, "namespace": agent.namespace},
+            "data": dict.fromkeys(keys, "c2VjcmV0"),
+        }

@@ -78,7 +78,7 @@ class Definitions:
 
     name: str
     module: str
-    inside: str
+    files: tuple[str, ...]
     variable: str = "AGENT_EXECUTOR_CRDS"
     folder: Path = HERE / "crds"
 
@@ -105,7 +105,7 @@ class Definitions:
         with _scratch() as scratch:
             copy = scratch / self.name
             copy.mkdir()
-            for source in sorted((module / self.inside).glob("*.yaml")):
+            for source in (module / file for file in self.files):
                 (copy / source.name).write_bytes(source.read_bytes())
             copy.replace(self.cached)
 
@@ -124,7 +124,30 @@ CORE = Program(
     variable="AGENT_EXECUTOR_CROSSPLANE_CORE",
     says_version=("--version",),
 )
-CRDS = {"keda": Definitions(name="keda", module="github.com/kedacore/keda/v2", inside="config/crd/bases")}
+_KEDA = ("github.com/kedacore/keda/v2", ("config/crd/bases/keda.sh_scaledobjects.yaml",))
+_EXTERNAL_SECRETS = (
+    "github.com/external-secrets/external-secrets",
+    ("config/crds/bases/external-secrets.io_externalsecrets.yaml",),
+)
+_PROMETHEUS_OPERATOR = (
+    "github.com/prometheus-operator/prometheus-operator",
+    tuple(
+        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+        for kind in ("podmonitors", "prometheusrules")
+    ),
+)
+# The older versions are those that clusters in the field still have; a go.mod pins one version of a module.
+OLDER = HERE / "crds" / "older"
+CRDS = {
+    part.name: part
+    for part in (
+        Definitions("keda", *_KEDA),
+        Definitions("external-secrets", *_EXTERNAL_SECRETS),
+        Definitions("prometheus-operator", *_PROMETHEUS_OPERATOR),
+        Definitions("keda-older", *_KEDA, folder=OLDER),
+        Definitions("external-secrets-older", *_EXTERNAL_SECRETS, folder=OLDER),
+    )
+}
 PARTS: tuple[Program | Definitions, ...] = (*CRDS.values(), CORE, CLI)
 
 

@@ -3,12 +3,14 @@
 from typing import Any
 
 import contract
+from function import secrets
 from function.resources import environment, metadata, pod
 from function.targets import Manifest
 from function.xr import Agent
 
 PORT_NAME = "http"
 SECONDS_BEYOND_DRAIN = 15
+SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 
 
 def build(agent: Agent) -> Manifest:
@@ -21,25 +23,44 @@ def build(agent: Agent) -> Manifest:
         "spec": {
             **fixed,
             "selector": {"matchLabels": metadata.selector(agent)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": metadata.labels(agent)}, "spec": _pod(agent)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+            "template": {"metadata": _metadata(agent), "spec": _pod(agent)},
         },
     }
 
 
+def _metadata(agent: Agent) -> dict[str, Any]:
+    annotations = {"annotations": agent.spec.pod.annotations} if agent.spec.pod.annotations else {}
+    return {"labels": agent.spec.pod.labels | metadata.labels(agent), **annotations}
+
+
 def _pod(agent: Agent) -> dict[str, Any]:
-    migrate = pod.container(agent, contract.MIGRATE_COMMAND, environment.migrate(agent))
-    serve = pod.container(
+    return pod.spec(
+        agent,
+        [_serve(agent)],
+        secrets.authorities(agent),
+        initContainers=[_migrate(agent)],
+        terminationGracePeriodSeconds=agent.spec.drain.seconds + SECONDS_BEYOND_DRAIN,
+        topologySpreadConstraints=[_spread(agent, over) for over in SPREAD_OVER],
+    )
+
+
+def _migrate(agent: Agent) -> dict[str, Any]:
+    authority = secrets.postgres_authority(agent)
+    return pod.container(agent, contract.MIGRATE_COMMAND, environment.migrate(agent), authority)
+
+
+def _serve(agent: Agent) -> dict[str, Any]:
+    return pod.container(
         agent,
         contract.SERVE_COMMAND,
         environment.serve(agent),
+        secrets.authorities(agent),
         ports=[{"name": PORT_NAME, "containerPort": contract.PORT}],
         startupProbe=_probe(contract.HEALTH_PATH, period=5, failures=60),
         livenessProbe=_probe(contract.HEALTH_PATH, period=10, failures=6),
         readinessProbe=_probe(contract.READY_PATH, period=5, failures=3),
     )
-    grace = agent.spec.drain.seconds + SECONDS_BEYOND_DRAIN
-    return pod.spec(agent, [serve], initContainers=[migrate], terminationGracePeriodSeconds=grace)
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
@@ -48,4 +69,13 @@ def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
         "periodSeconds": period,
         "timeoutSeconds": 5,
         "failureThreshold": failures,
+    }
+
+
+def _spread(agent: Agent, over: str) -> dict[str, Any]:
+    return {
+        "maxSkew": 1,
+        "topologyKey": over,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": metadata.selector(agent)},
     }

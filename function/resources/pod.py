@@ -1,23 +1,20 @@
 """Pods of the executor's image: without privileges, without a token, with a read-only root."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from function import sizes
 from function.resources.environment import Variables
+from function.secrets import CA_KEY, Authority
 from function.xr import Agent
 
 USER = 65532
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
 
-# size: CPU request and limit, memory request and limit
-SIZES = {
-    "micro": ("100m", "500m", "256Mi", "1Gi"),
-    "small": ("250m", "1000m", "512Mi", "2Gi"),
-    "medium": ("500m", "2000m", "1Gi", "4Gi"),
-    "large": ("1000m", "4000m", "2Gi", "8Gi"),
-}
 
-
-def spec(agent: Agent, containers: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+def spec(
+    agent: Agent, containers: list[dict[str, Any]], authorities: Sequence[Authority] = (), **more: Any
+) -> dict[str, Any]:
     """A pod's spec around its containers."""
     pull_secrets = [{"name": name} for name in dict.fromkeys(agent.spec.image_pull_secrets)]
     return {
@@ -32,35 +29,49 @@ def spec(agent: Agent, containers: list[dict[str, Any]], **more: Any) -> dict[st
             "fsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **_placement(agent),
         "containers": containers,
-        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "volumes": [{"name": "scratch", "emptyDir": {}}, *map(_volume, authorities)],
         **more,
     }
 
 
 def container(
-    agent: Agent, command: tuple[str, ...], environment: Variables, *, size: str | None = None, **more: Any
+    agent: Agent,
+    command: tuple[str, ...],
+    environment: Variables,
+    authorities: Sequence[Authority] = (),
+    **more: Any,
 ) -> dict[str, Any]:
-    """One container, named after its subcommand, of the claim's size unless another is given."""
+    """One container, named after its subcommand, of the claim's size unless `more` says otherwise."""
+    mounts = [{"name": it.name, "mountPath": it.folder, "readOnly": True} for it in authorities]
     return {
         "name": command[-1],
         "image": agent.spec.image,
         "command": list(command),
         "env": [*environment, {"name": "TMPDIR", "value": SCRATCH}],
-        "resources": _resources(size or agent.spec.size),
+        "resources": sizes.resources(agent.spec.size, agent.spec.pod.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "scratch", "mountPath": SCRATCH}],
+        "volumeMounts": [{"name": "scratch", "mountPath": SCRATCH}, *mounts],
         **more,
     }
 
 
-def _resources(size: str) -> dict[str, dict[str, str]]:
-    cpu_request, cpu_limit, memory_request, memory_limit = SIZES[size]
-    return {
-        "requests": {"cpu": cpu_request, "memory": memory_request},
-        "limits": {"cpu": cpu_limit, "memory": memory_limit},
+def _placement(agent: Agent) -> dict[str, Any]:
+    wanted = agent.spec.pod
+    said = {
+        "nodeSelector": wanted.node_selector,
+        "tolerations": [it.model_dump(by_alias=True, exclude_none=True) for it in wanted.tolerations],
+        "priorityClassName": wanted.priority_class_name,
     }
+    return {name: value for name, value in said.items() if value}
+
+
+def _volume(authority: Authority) -> dict[str, Any]:
+    """The certificate alone: the Secret may hold its private key as well."""
+    items = [{"key": CA_KEY, "path": CA_KEY}]
+    return {"name": authority.name, "secret": {"secretName": authority.secret, "items": items}}

@@ -1,4 +1,4 @@
-"""The KEDA ScaledObject: replicas follow the consumer's lag, and go one pod at a time."""
+"""The KEDA ScaledObject: replicas follow the consumer's lag, and go without killing what they work on."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from function.targets import Manifest
 from function.xr import Agent
 
 STABLE_SECONDS = 300
+LONGEST_PERIOD = 1800  # the most that a HorizontalPodAutoscaler takes
 
 
 def build(agent: Agent) -> Manifest:
@@ -18,6 +19,8 @@ def build(agent: Agent) -> Manifest:
         "metadata": metadata.of(agent, agent.base),
         "spec": {
             "scaleTargetRef": {"name": agent.base},
+            "pollingInterval": scaling.polling_seconds,
+            "cooldownPeriod": scaling.cooldown_seconds,
             "minReplicaCount": scaling.min_replicas,
             "maxReplicaCount": scaling.max_replicas,
             "fallback": {
@@ -25,16 +28,23 @@ def build(agent: Agent) -> Manifest:
                 "replicas": max(scaling.min_replicas, 1),
                 "behavior": "currentReplicasIfHigher",
             },
-            "advanced": {"horizontalPodAutoscalerConfig": {"name": agent.base, "behavior": _behaviour(agent)}},
+            "advanced": {
+                "horizontalPodAutoscalerConfig": {"name": agent.base, "behavior": {"scaleDown": _scale_down(agent)}}
+            },
             "triggers": [{"type": "nats-jetstream", "metadata": _trigger(agent)}],
         },
     }
 
 
-def _behaviour(agent: Agent) -> dict[str, Any]:
-    """Scale in slowly: the next pod goes when the last one has had its time to drain."""
-    one_pod = {"type": "Pods", "value": 1, "periodSeconds": min(60 + agent.spec.drain.seconds, 1800)}
-    return {"scaleDown": {"stabilizationWindowSeconds": STABLE_SECONDS, "policies": [one_pod]}}
+def _scale_down(agent: Agent) -> dict[str, Any]:
+    """In mode drain never: KEDA itself takes all replicas when nothing is in flight.
+
+    In mode gradual the next pod goes when the last one has had its time to drain.
+    """
+    if agent.spec.scaling.mode == "drain":
+        return {"selectPolicy": "Disabled"}
+    one_pod = {"type": "Pods", "value": 1, "periodSeconds": min(60 + agent.spec.drain.seconds, LONGEST_PERIOD)}
+    return {"stabilizationWindowSeconds": STABLE_SECONDS, "policies": [one_pod]}
 
 
 def _trigger(agent: Agent) -> dict[str, str]:

@@ -7,12 +7,20 @@ that changed settings give a new Job and the superseded one goes. It has no TTL:
 from typing import Any
 
 import contract
-from function import names
+from function import names, secrets, sizes
+from function.readiness import Verdict
 from function.resources import environment, metadata, pod
 from function.targets import Manifest
 from function.xr import Agent
 
 RETRIES = 20
+SIZE = "micro"
+ELSEWHERE = Verdict(
+    ready=True,
+    known=False,
+    reason="NotProvisionedHere",
+    message="spec.streams.provisioning is None: until somebody made the streams and the consumer, no pod is ready",
+)
 
 
 def build(agent: Agent) -> Manifest:
@@ -27,17 +35,25 @@ def build(agent: Agent) -> Manifest:
     }
 
 
-def key(agent: Agent) -> str:
-    """The composition resource's key, another one for other settings."""
-    return f"{metadata.STREAMS}-{names.digest(_spec(agent))}"
+def key(manifest: Manifest) -> str:
+    """The composition resource's key, another one for other settings: it ends as the name ends."""
+    return f"{metadata.STREAMS}-{manifest['metadata']['name'][-names.DIGEST_LENGTH :]}"
+
+
+def is_wanted(agent: Agent) -> bool:
+    """Whether the claim makes its own streams."""
+    return agent.spec.streams.provisioning == "Job"
 
 
 def _spec(agent: Agent) -> dict[str, Any]:
-    provision = pod.container(agent, contract.STREAMS_COMMAND, environment.streams(agent), size="micro")
+    authority = secrets.nats_authority(agent)
+    provision = pod.container(
+        agent, contract.STREAMS_COMMAND, environment.streams(agent), authority, resources=sizes.resources(SIZE)
+    )
     return {
         "backoffLimit": RETRIES,
         "template": {
             "metadata": {"labels": metadata.labels(agent, metadata.STREAMS)},
-            "spec": pod.spec(agent, [provision], restartPolicy="Never"),
+            "spec": pod.spec(agent, [provision], authority, restartPolicy="Never"),
         },
     }

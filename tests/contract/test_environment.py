@@ -9,6 +9,7 @@ import contract
 from contract import Env
 from executor.__main__ import cli
 from executor.settings import Group, NatsSettings, PostgresSettings, ServiceSettings, Settings
+from executor.streams import layout
 from function.resources import deployment, scaled_object, streams_job
 from function.resources import service as service_resource
 from function.xr import parse
@@ -129,9 +130,9 @@ def test_the_streams_job_makes_the_consumer_that_the_service_takes_from_and_the_
     made = NatsSettings.read(environment(containers(agent)[contract.STREAMS_COMMAND]))
     assert (made.stream, made.consumer, made.subject_prefix) == (served.stream, served.consumer, served.subject_prefix)
     wanted = agent.spec.streams
-    assert (made.replicas, made.jobs_max_age) == (wanted.replicas, wanted.jobs_max_age_hours * 3600)
-    assert made.results_max_age == wanted.results_max_age_hours * 3600
-    assert made.dead_letters_max_age == wanted.dead_letters_max_age_hours * 3600
+    assert made.replicas == wanted.replicas
+    hours = (wanted.jobs_max_age_hours, wanted.results_max_age_hours, wanted.dead_letters_max_age_hours)
+    assert tuple(stream.max_age for stream in layout(made).streams) == tuple(hour * 3600 for hour in hours)
     trigger = scaled_object.build(agent)["spec"]["triggers"][0]["metadata"]
     assert (trigger["stream"], trigger["consumer"]) == (served.stream, served.consumer)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from tools.rendering import Document
 EXPECTED = Path(__file__).parent / "expected"
 COMMAND = Path(sys.executable).parent / "function-agent-executor"
 
-Validate = Callable[[list[Document]], subprocess.CompletedProcess[str]]
+Validate = Callable[..., subprocess.CompletedProcess[str]]
+NEWEST = ("keda", "external-secrets", "prometheus-operator")
+OLDER = ("keda-older", "external-secrets-older", "prometheus-operator")
 Compare = Callable[[str, list[Document]], None]
 
 
@@ -29,20 +32,27 @@ class Function:
     address: str
     health: str
     metrics: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def serving(*flags: str) -> Iterator[Function]:
+    """The function's process, on free ports; it ends with 0 when it is told to stop."""
+    address, health, metrics = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    addresses = ("--address", address, "--health-address", health, "--metrics-address", metrics)
+    with subprocess.Popen([COMMAND, *flags, *addresses], stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(address, process)
+            yield Function(address, health, metrics, process)
+        finally:
+            process.terminate()
+            assert process.wait(timeout=10) == 0
 
 
 @pytest.fixture(scope="session")
 def function() -> Iterator[Function]:
-    """The function's process, on free ports; it ends with 0 when it is told to stop."""
-    at = Function(*(f"127.0.0.1:{free_port()}" for _ in range(3)))
-    flags = ("--address", at.address, "--health-address", at.health, "--metrics-address", at.metrics)
-    with subprocess.Popen([COMMAND, "--insecure", *flags]) as process:
-        try:
-            wait_for(at.address, process)
-            yield at
-        finally:
-            process.terminate()
-            assert process.wait(timeout=10) == 0
+    with serving("--insecure") as at:
+        yield at
 
 
 @pytest.fixture
@@ -52,12 +62,12 @@ def function_address(function: Function) -> str:
 
 @pytest.fixture
 def validate(tmp_path: Path) -> Validate:
-    """`crossplane resource validate` against our XRD and KEDA's own CRDs, offline; what has no schema is an error."""
+    """`crossplane resource validate` against our XRD and others' own CRDs, offline; what has no schema is an error."""
 
-    def run(documents: list[Document]) -> subprocess.CompletedProcess[str]:
+    def run(documents: list[Document], projects: tuple[str, ...] = NEWEST) -> subprocess.CompletedProcess[str]:
         resources = tmp_path / "resources.yaml"
         resources.write_text(yaml.safe_dump_all(documents))
-        schemas = f"{rendering.XRD},{toolchain.crds('keda') / 'keda.sh_scaledobjects.yaml'}"
+        schemas = ",".join(map(str, [rendering.XRD, *definitions(projects)]))
         offline = ("--crossplane-image=", f"--cache-dir={tmp_path / 'cache'}")
         command = [str(toolchain.crossplane_cli()), "resource", "validate", schemas, str(resources), *offline]
         return subprocess.run([*command, "--error-on-missing-schemas"], capture_output=True, text=True, check=False)
@@ -76,6 +86,11 @@ def golden(request: pytest.FixtureRequest) -> Compare:
         assert documents == list(yaml.safe_load_all(path.read_text()))
 
     return compare
+
+
+def definitions(projects: tuple[str, ...]) -> Iterator[Path]:
+    for project in projects:
+        yield from (toolchain.crds(project) / Path(file).name for file in toolchain.CRDS[project].files)
 
 
 def free_port() -> int:

@@ -1,6 +1,10 @@
 """The function's process seen from outside: both versions of its protocol, health, metrics."""
 
+import signal
+import time
 import urllib.request
+from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import pytest
@@ -8,7 +12,9 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1beta1 import run_function_pb2 as fnv1beta1
 from grpc_health.v1 import health_pb2
 
-from tests.golden.conftest import Function
+from function.fn import run
+from tests.golden.certificates import Authority
+from tests.golden.conftest import Function, serving
 
 LIMIT_MB = 16
 
@@ -33,13 +39,85 @@ def test_both_versions_of_the_protocol_are_served(function: Function, messages) 
     request = messages.RunFunctionRequest(meta={"tag": "t"})
     request.observed.composite.resource.update({"metadata": {"name": "a", "namespace": "b"}, "spec": {"image": "app"}})
     answer = call(function, messages, request)
-    assert (answer.meta.tag, sorted(answer.desired.resources)) == ("t", ["service-account"])
+    assert (answer.meta.tag, sorted(answer.desired.resources)) == ("t", ["network-policy", "service-account"])
 
 
 def test_a_message_of_nearly_sixteen_megabytes_is_taken(function: Function) -> None:
     request = fnv1.RunFunctionRequest()
     request.observed.resources["large"].resource.update({"data": "x" * (LIMIT_MB - 1) * 1024 * 1024})
     assert call(function, fnv1, request).results[0].severity == fnv1.SEVERITY_FATAL
+
+
+def test_the_same_request_gives_the_same_bytes_over_the_wire(function: Function) -> None:
+    answers = {raw(function.address, RUN, minimal()) for _ in range(8)}
+    assert len(answers) == 1
+    assert answers == {run(minimal()).SerializeToString(deterministic=True)}
+
+
+def test_only_a_caller_with_a_certificate_of_the_same_authority_is_answered(tmp_path: Path) -> None:
+    ours, theirs = Authority("ours"), Authority("theirs")
+    certificates = ours.issue(tmp_path / "server")
+    with serving("--tls-certs-dir", str(certificates)) as function:
+        friend, stranger = ours.issue(tmp_path / "friend"), theirs.issue(tmp_path / "stranger")
+        answer = fnv1.RunFunctionResponse.FromString(
+            raw(function.address, RUN, minimal(), tls=credentials(friend, friend))
+        )
+        assert answer.meta.tag == "t"
+        for refused in (credentials(stranger, friend), credentials(None, friend), None):
+            with pytest.raises(grpc.RpcError) as caught:
+                raw(function.address, RUN, minimal(), tls=refused)
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_told_to_stop_it_says_so_first_and_answers_every_call_that_had_begun() -> None:
+    with serving("--insecure") as function, grpc.insecure_channel(function.address) as channel:
+        method = channel.unary_unary(
+            RUN, fnv1.RunFunctionRequest.SerializeToString, fnv1.RunFunctionResponse.FromString
+        )
+        assert method(minimal(), timeout=10).meta.tag == "t"
+        calls = [method.future(minimal(), timeout=10) for _ in range(50)]
+        function.process.send_signal(signal.SIGTERM)
+        calls += [method.future(minimal(), timeout=10) for _ in range(50)]
+        wait_until(lambda: health_of(function) == health_pb2.HealthCheckResponse.NOT_SERVING)
+        calls.append(method.future(minimal(), timeout=10))
+        assert {call.result().meta.tag for call in calls} == {"t"}
+
+
+RUN = f"/{fnv1.DESCRIPTOR.package}.FunctionRunnerService/RunFunction"
+
+
+def minimal() -> fnv1.RunFunctionRequest:
+    request = fnv1.RunFunctionRequest(meta={"tag": "t"})
+    request.observed.composite.resource.update({"metadata": {"name": "a", "namespace": "b"}, "spec": {"image": "app"}})
+    return request
+
+
+def health_of(function: Function) -> int:
+    request = health_pb2.HealthCheckRequest()
+    answer = ask(function.health, "/grpc.health.v1.Health/Check", request, health_pb2.HealthCheckResponse)
+    status: int = answer.status
+    return status
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def credentials(folder: Path | None, authority: Path) -> grpc.ChannelCredentials:
+    key, certificate = ((folder / name).read_bytes() if folder else None for name in ("tls.key", "tls.crt"))
+    return grpc.ssl_channel_credentials((authority / "ca.crt").read_bytes(), key, certificate)
+
+
+def raw(address: str, path: str, request: fnv1.RunFunctionRequest, tls: grpc.ChannelCredentials | None = None) -> bytes:
+    """The bytes of the answer."""
+    options = [("grpc.ssl_target_name_override", "localhost")]
+    opened = grpc.secure_channel(address, tls, options) if tls else grpc.insecure_channel(address)
+    with opened as channel:
+        method = channel.unary_unary(path, fnv1.RunFunctionRequest.SerializeToString, bytes)
+        return method(request, timeout=10)
 
 
 def call(function: Function, messages, request):

@@ -1,44 +1,21 @@
-"""The schema that Kubernetes enforces and the one that the function reads say the same."""
+"""What is generated from the models is what is committed, and says what the function does."""
 
+import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from hypothesis import given, settings
 
-from function import xr
-
-APIS = Path(__file__).parent.parent.parent.parent / "apis" / "v2"
-XRD = yaml.safe_load((APIS / "xrd.yaml").read_text())
-SCHEMA = XRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-SPEC = SCHEMA["properties"]["spec"]
-GROUPS = {"scaling": xr.Scaling, "streams": xr.Streams, "drain": xr.Drain}
+from function.conditions import STEP_OF_CONDITION
+from tests.unit.function.claims import SCHEMA, SPEC, XRD, refusal_of, schema_claims
+from tools import apis, rendering
 
 
-@pytest.mark.parametrize(
-    ("schema", "model"),
-    [(SPEC, xr.Spec), *((SPEC["properties"][name], model) for name, model in GROUPS.items())],
-)
-def test_the_schema_has_the_models_fields_with_their_defaults_and_limits(
-    schema: dict[str, Any], model: type[BaseModel]
-) -> None:
-    ours = model.model_json_schema()["properties"]
-    assert list(schema["properties"]) == list(ours)
-    for name, theirs in schema["properties"].items():
-        if name not in GROUPS:
-            assert facts(theirs) == facts(ours[name]), name
-
-
-def test_the_patterns_are_the_models_own() -> None:
-    properties = SPEC["properties"]
-    names = ("postgresConnectionSecret", "dragonflyConnectionSecret", "llmKeysSecret")
-    assert properties["image"]["pattern"] == xr.IMAGE
-    assert {properties[name]["pattern"] for name in names} == {xr.SECRET_NAME}
-    assert properties["imagePullSecrets"]["items"]["pattern"] == xr.SECRET_NAME
-    assert properties["natsStreamName"]["pattern"] == properties["natsConsumerGroup"]["pattern"] == xr.NATS_NAME
-    assert properties["streams"]["properties"]["subjectPrefix"]["pattern"] == xr.SUBJECT
+@pytest.mark.parametrize("path", apis.files(), ids=lambda path: path.name)
+def test_the_committed_files_are_what_the_models_generate(path: Any) -> None:
+    assert path.read_text() == apis.files()[path], "run `python -m tools.apis`"
 
 
 @pytest.mark.parametrize(
@@ -57,32 +34,81 @@ def test_the_pattern_of_the_url_takes_what_the_function_takes(url: str, *, match
     assert bool(re.search(SPEC["properties"]["natsUrl"]["pattern"], url)) is matches
 
 
-def test_every_field_has_a_description_and_every_string_a_limit() -> None:
+def test_every_field_has_a_description_and_every_text_list_and_map_a_limit() -> None:
     for path, schema in walk("spec", SPEC):
-        assert schema.get("description"), path
+        assert schema.get("description") or path.endswith("[]"), path
         assert schema["type"] != "string" or "maxLength" in schema or "enum" in schema, path
         assert schema["type"] != "array" or "maxItems" in schema, path
-    assert all(schema.get("description") for _, schema in walk("status", SCHEMA["properties"]["status"]))
+        assert schema["type"] != "object" or "properties" in schema or "maxProperties" in schema, path
+    assert all(schema.get("description") for path, schema in walk("status", STATUS) if not path.endswith("[]"))
+
+
+def test_a_group_that_is_there_by_default_has_all_its_defaults() -> None:
+    """Kubernetes holds the default against the group's rules as it stands, and refuses the definition if one fails."""
+    groups = [schema for _, schema in walk("spec", SPEC) if isinstance(schema.get("default"), dict)]
+    assert groups
+    for group in groups:
+        assert group["default"] == {
+            name: inner["default"] for name, inner in group["properties"].items() if "default" in inner
+        }
+
+
+def test_no_rule_looks_at_a_map_whose_keys_have_no_limit() -> None:
+    """Kubernetes would refuse such an XRD's CustomResourceDefinition, and Crossplane would not say so."""
+    maps = {path.rpartition(".")[2] for path, schema in walk("spec", SPEC) if "additionalProperties" in schema}
+    rules = [rule["rule"] for _, schema in walk("spec", SPEC) for rule in schema.get("x-kubernetes-validations", ())]
+    assert maps
+    assert not [rule for rule in rules for name in maps if f"self.{name}" in rule]
 
 
 def test_the_composition_composes_what_the_definition_defines() -> None:
-    composition = yaml.safe_load((APIS / "composition.yaml").read_text())
+    composition = yaml.safe_load(rendering.COMPOSITION.read_text())
     names, group = XRD["spec"]["names"], XRD["spec"]["group"]
     assert composition["spec"]["compositeTypeRef"] == {"apiVersion": f"{group}/v1alpha1", "kind": names["kind"]}
     assert XRD["metadata"]["name"] == f"{names['plural']}.{group}"
     assert XRD["spec"]["defaultCompositionRef"]["name"] == composition["metadata"]["name"]
 
 
-def facts(schema: dict[str, Any]) -> dict[str, Any]:
-    """What both kinds of schema say alike, whether a field may be left out or not."""
-    (stated, *_) = schema.get("anyOf", [schema])
-    default = schema.get("default")
-    return {
-        "type": stated["type"],
-        "enum": stated.get("enum"),
-        "default": default,
-        "limits": {key: stated.get(key) for key in ("minimum", "maximum", "maxLength", "maxItems")},
-    }
+def test_the_columns_and_the_scale_subresource_point_at_fields_and_conditions_that_there_are() -> None:
+    (version,) = XRD["spec"]["versions"]
+    paths = [column["jsonPath"] for column in version["additionalPrinterColumns"]]
+    paths += version["subresources"]["scale"].values()
+    known = {f".{path}" for name in ("spec", "status") for path, _ in walk(name, SCHEMA["properties"][name])}
+    known |= {f".status.conditions[?(@.type=='{kind}')].reason" for kind in STEP_OF_CONDITION}
+    assert {path.replace("[0]", "") for path in paths} <= known
+
+
+def test_the_editors_schema_allows_no_unknown_field_and_nothing_that_only_kubernetes_knows() -> None:
+    schema = json.loads(apis.JSON_SCHEMA.read_text())
+    spec = schema["properties"]["spec"]
+    assert all("additionalProperties" in each for _, each in walk("spec", spec) if "properties" in each)
+    assert "x-kubernetes" not in apis.JSON_SCHEMA.read_text()
+
+
+def test_the_package_may_do_what_the_function_composes() -> None:
+    """Crossplane itself may manage these, and no others of ours."""
+    rules = yaml.safe_load((rendering.ROOT / "package/rbac.yaml").read_text())["rules"]
+    granted = {f"{resource}.{group}" for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]}
+    composed: set[str] = set()
+    for path in (rendering.ROOT / "tests/golden/expected").glob("*.yaml"):
+        composed |= {plural(document) for document in [*yaml.safe_load_all(path.read_text())][1:]}
+    assert composed - {"deployments.apps", "services.", "serviceaccounts."} == granted
+
+
+@settings(max_examples=60, deadline=None)
+@given(schema_claims())
+def test_what_the_schema_takes_the_function_takes_or_refuses_in_our_words(spec: dict[str, Any]) -> None:
+    words = refusal_of(spec)
+    assert words is None or all(re.match(r"spec[\w.\[\]]*: ", complaint) for complaint in words.split("; "))
+
+
+STATUS = SCHEMA["properties"]["status"]
+
+
+def plural(document: dict[str, Any]) -> str:
+    kind = document["kind"].lower()
+    group = document["apiVersion"].rpartition("/")[0]
+    return f"{kind[:-1]}ies.{group}" if kind.endswith("y") else f"{kind}s.{group}"
 
 
 def walk(path: str, schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,14 @@ STUCK = {
     "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "late"}]
 }
 SERVES = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}
+ONCE = {"conditions": [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]}
+NO_QUOTA = {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota"}]}
 NO_TRIGGER = {"conditions": [{"type": "Ready", "status": "False", "reason": "TriggerError", "message": "no trigger"}]}
+
+SYNCED = {"conditions": [{"type": "Ready", "status": "True", "reason": "SecretSynced"}]}
+UNSYNCED = {
+    "conditions": [{"type": "Ready", "status": "False", "reason": "SecretSyncedError", "message": "no such key"}]
+}
 
 ROLLING_OUT = Verdict(ready=False, reason="RollingOut", message="The Deployment x is rolling out")
 
@@ -55,6 +62,33 @@ ROLLING_OUT = Verdict(ready=False, reason="RollingOut", message="The Deployment 
             Verdict(ready=False, reason="ProgressDeadlineExceeded", message="late"),
         ),
         (
+            "Deployment",
+            Observed("x", generation=2, replicas=3, status={**SERVES, **ONCE, "availableReplicas": 0}),
+            Verdict(
+                ready=False,
+                reason="Unavailable",
+                message="No pod of the Deployment x serves; the pods' events and logs say why",
+            ),
+        ),
+        (
+            "Deployment",
+            Observed("x", generation=2, replicas=3, status={**NO_QUOTA, "observedGeneration": 2}),
+            Verdict(ready=False, reason="FailedCreate", message="quota"),
+        ),
+        ("ExternalSecret", Observed("x", status=SYNCED), Verdict(ready=True, reason="SecretSynced")),
+        (
+            "ExternalSecret",
+            Observed("x"),
+            Verdict(
+                ready=False, reason="Syncing", message="The ExternalSecret x: External Secrets has not taken it up"
+            ),
+        ),
+        (
+            "ExternalSecret",
+            Observed("x", status=UNSYNCED),
+            Verdict(ready=False, reason="SecretSyncedError", message="The ExternalSecret x: no such key"),
+        ),
+        (
             "ScaledObject",
             Observed("x"),
             Verdict(ready=False, reason="Starting", message="KEDA has not taken up the ScaledObject x"),
@@ -75,7 +109,22 @@ def test_each_kind_has_its_own_idea_of_ready(kind: str, observed: Observed | Non
     assert judge(kind, observed) == verdict
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "Job", "ScaledObject"])
+@pytest.mark.parametrize("wanted", [1, 5])
+def test_a_changed_number_of_replicas_is_no_rollout(wanted: int) -> None:
+    unseen = Observed("x", generation=3, replicas=wanted, status=SERVES)
+    assert judge("Deployment", unseen) == Verdict(ready=True, reason="Available")
+
+
+@pytest.mark.parametrize(("status", "ready"), [(ONCE, True), ({}, False)], ids=["rolled out once", "never"])
+def test_where_the_scaler_takes_the_last_pod_none_need_serve_after_the_first_rollout(
+    status: dict[str, Any], *, ready: bool
+) -> None:
+    waking = Observed("x", generation=2, replicas=1, status={**SERVES, **status, "availableReplicas": 0})
+    assert judge("Deployment", waking, sleeps=True).ready is ready
+    assert not judge("Deployment", waking).ready
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "ExternalSecret", "Job", "ScaledObject"])
 @pytest.mark.parametrize(
     "status",
     [

@@ -1,83 +1,193 @@
-"""A small cluster: what is desired is observed at the next call, with statuses from a script."""
+"""From any state that can be reached a claim ends Ready, loses nothing on the way and does not say one thing twice."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from function.compose import KEDA
-from function.fn import run
+from function import operators
+from tests.unit.function.simulation import CANARY, SimulatedCluster, is_ready, serialized
 
-COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
-SERVES = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
-SCALES = {"conditions": [{"type": "Ready", "status": "True", "reason": "ScaledObjectReady"}]}
-
-# What a kind goes through, one status per call; the last one stays.
-SCRIPT: dict[str, list[dict[str, Any]]] = {
-    "Job": [{}, {"active": 1}, {"active": 1, "failed": 1}, COMPLETE],
-    "Deployment": [{}, {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}, SERVES],
-    "ScaledObject": [{}, SCALES],
+CONDITIONS = ("SecretsReady", "StreamsReady", "Deployed", "Scaling")
+STORE = {"name": "store", "prefix": "/team/support"}
+SPECS: dict[str, dict[str, Any]] = {
+    "minimal": {"image": "app"},
+    "store": {"image": "registry.example/app", "imagePullSecrets": ["pull"], "secretStore": STORE},
+    "sleeps": {"image": "app", "scaling": {"mode": "drain", "minReplicas": 0}},
+    "streams elsewhere": {"image": "app", "streams": {"provisioning": "None"}},
+    "authorities": {
+        "image": "app",
+        "nats": {"credentialsSecret": "n", "caSecret": "ca"},
+        "postgres": {"caSecret": "ca"},
+    },
+    "unmonitored": {"image": "app", "monitoring": {"podMonitor": False}},
 }
-STEPS = {"service-account", "streams", "deployment", "service", "scaler"}
+# What a cluster may do between two calls; none of it is a fault.
+Deed = Callable[[SimulatedCluster], object]
+DEEDS: dict[str, Deed] = {
+    "call": SimulatedCluster.reconcile,
+    "Job": lambda cluster: cluster.tick("Job"),
+    "Deployment": lambda cluster: cluster.tick("Deployment"),
+    "ExternalSecret": lambda cluster: cluster.tick("ExternalSecret"),
+    "ScaledObject": lambda cluster: cluster.tick("ScaledObject"),
+    "scale out": lambda cluster: cluster.scale(5),
+    "scale in": lambda cluster: cluster.scale(1),
+}
 
 
-@pytest.mark.parametrize(("keda", "steps"), [(True, STEPS), (False, STEPS - {"scaler"})])
-def test_a_claim_settles_ready_and_nothing_is_withdrawn_on_the_way(*, keda: bool, steps: set[str]) -> None:
-    answers = list(calls(keda=keda))
-    kept = [set(answer.desired.resources) for answer in answers]
-    assert all(before <= after for before, after in itertools.pairwise(kept))
-    assert {key.rpartition("-")[0] if key.startswith("streams") else key for key in kept[-1]} == steps
-    assert all(desired.ready == fnv1.READY_TRUE for desired in answers[-1].desired.resources.values())
-    assert answers[-1].desired.composite.ready == fnv1.READY_UNSPECIFIED
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_a_claim_settles_ready(spec: dict[str, Any]) -> None:
+    cluster = SimulatedCluster(spec)
+    assert is_ready(cluster.settle())
+    assert cluster.withdrawn == []
 
 
-def test_a_condition_that_became_true_stays_true() -> None:
-    for kind in ("StreamsReady", "Deployed", "Scaling"):
-        said = [each.status for answer in calls(keda=True) for each in answer.conditions if each.type == kind]
-        assert said == sorted(said, reverse=True)  # False is 3 and True is 2
-        assert said[-1] == fnv1.STATUS_CONDITION_TRUE
+@settings(max_examples=30, deadline=None)
+@given(spec=st.sampled_from([*SPECS.values()]), deeds=st.lists(st.sampled_from([*DEEDS]), max_size=40))
+def test_whatever_comes_first_it_ends_ready_and_nothing_is_withdrawn_or_said_to_be_lost(
+    spec: dict[str, Any], deeds: list[str]
+) -> None:
+    cluster = SimulatedCluster(spec)
+    for deed in deeds:
+        DEEDS[deed](cluster)
+    assert is_ready(cluster.settle())
+    assert cluster.withdrawn == []
+    for kind in (*CONDITIONS, "Ready"):
+        said = cluster.conditions(kind)
+        assert [status for status, _ in itertools.groupby(said)][-2:] in (["True"], ["False", "True"], ["Unknown"]), (
+            kind
+        )
+        assert len({*said}) == len([*itertools.groupby(said)]), f"{kind} flaps"
 
 
-def test_the_same_request_gives_the_same_bytes() -> None:
-    once, again = ([serialized(answer) for answer in calls(keda=True)] for _ in range(2))
+@settings(max_examples=10, deadline=None)
+@given(deeds=st.lists(st.sampled_from([*DEEDS]), max_size=20), spec=st.sampled_from([*SPECS.values()]))
+def test_two_runs_give_the_same_bytes(spec: dict[str, Any], deeds: list[str]) -> None:
+    runs = [SimulatedCluster(spec), SimulatedCluster(spec)]
+    for deed, cluster in itertools.product(deeds, runs):
+        DEEDS[deed](cluster)
+    for cluster in runs:
+        cluster.settle()
+    once, again = ([serialized(answer) for answer in cluster.history] for cluster in runs)
     assert once == again
 
 
-def calls(*, keda: bool) -> Iterator[fnv1.RunFunctionResponse]:
-    """Every answer until neither the cluster nor the answer changes any more."""
-    request, ages, previous = first_request(keda=keda), dict[str, int](), None
-    for _ in range(30):
-        before = fnv1.RunFunctionRequest.FromString(request.SerializeToString())
-        answer = run(request)
-        yield answer
-        observe(request, answer, ages)
-        if (before, previous) == (request, answer):
-            return
-        previous = answer
-    pytest.fail("it never settles")
+def test_each_condition_is_news_once() -> None:
+    cluster = SimulatedCluster(SPECS["minimal"])
+    cluster.settle()
+    cluster.settle()
+    news = [result.message for answer in cluster.history for result in answer.results]
+    assert news == [
+        "SecretsReady is True: Available",
+        "StreamsReady is False: The Job support-streams-{} failed and is tried again; its log says why".format(
+            next(key for key in cluster.objects if key.startswith("streams-")).rpartition("-")[2]
+        ),
+        "StreamsReady is True: Completed",
+        "Deployed is True: Available",
+        "Scaling is True: ScaledObjectReady",
+    ]
 
 
-def first_request(*, keda: bool) -> fnv1.RunFunctionRequest:
-    request = fnv1.RunFunctionRequest()
-    metadata = {"name": "support", "namespace": "team-a"}
-    request.observed.composite.resource.update({"metadata": metadata, "spec": {"image": "app"}})
-    request.required_resources[KEDA].SetInParent()
-    if keda:
-        request.required_resources[KEDA].items.add().resource.update({"metadata": {"name": KEDA}})
-    return request
+@pytest.mark.parametrize("operator", operators.ALL, ids=lambda operator: operator.name)
+def test_without_an_operator_everything_else_ends_ready_and_with_it_all_of_it(operator: operators.Operator) -> None:
+    cluster = SimulatedCluster(SPECS["store"])
+    cluster.definitions.discard(operator.definition)
+    without = cluster.settle()
+    assert is_ready(without)
+    cluster.definitions.add(operator.definition)
+    with_it = cluster.settle()
+    assert is_ready(with_it)
+    assert set(without.desired.resources) < set(with_it.desired.resources)
+    assert cluster.withdrawn == []
 
 
-def observe(request: fnv1.RunFunctionRequest, answer: fnv1.RunFunctionResponse, ages: dict[str, int]) -> None:
-    for key, desired in answer.desired.resources.items():
-        script = SCRIPT.get(desired.resource.fields["kind"].string_value, [{}])
-        age = ages[key] = ages.get(key, -1) + 1
-        observed = request.observed.resources[key].resource
-        observed.CopyFrom(desired.resource)
-        observed.fields["metadata"].struct_value.update({"generation": 1})
-        observed.update({"status": script[min(age, len(script) - 1)]})
+def test_a_missing_secret_is_named_until_it_is_there() -> None:
+    cluster = SimulatedCluster(SPECS["minimal"])
+    there = cluster.secrets
+    postgres, dragonfly = there.pop("support-postgres"), there["support-dragonfly"]
+    dragonfly.discard("DRAGONFLY_PORT")
+    waiting = cluster.settle()
+    assert not is_ready(waiting)
+    assert said(waiting, "SecretsReady") == (
+        "SecretMissing",
+        (
+            "Secret support-postgres is missing (spec.postgresConnectionSecret); "
+            "Secret support-dragonfly has no DRAGONFLY_PORT (spec.dragonflyConnectionSecret)"
+        ),
+    )
+    assert cluster.status["waitingFor"] == ["Secret/support-postgres", "Secret/support-dragonfly"]
+    assert waiting.meta.ttl.seconds == 15
+    there["support-postgres"] = postgres
+    dragonfly.add("DRAGONFLY_PORT")
+    settled = cluster.settle()
+    assert is_ready(settled)
+    assert settled.meta.ttl.seconds == 60
 
 
-def serialized(answer: fnv1.RunFunctionResponse) -> bytes:
-    return answer.SerializeToString(deterministic=True)
+def test_a_secret_that_goes_takes_nothing_with_it() -> None:
+    cluster = SimulatedCluster(SPECS["minimal"])
+    cluster.settle()
+    cluster.secrets.pop("support-postgres")
+    answer = cluster.settle()
+    assert (is_ready(answer), cluster.withdrawn) == (False, [])
+
+
+def test_where_secrets_are_not_shown_nothing_waits_for_them_and_none_is_asked_for() -> None:
+    checks = {"apiVersion": "agentexecutor.fn.platform.bizmatters.io/v1alpha1", "kind": "Input", "checkSecrets": False}
+    cluster = SimulatedCluster(SPECS["minimal"], options=checks)
+    cluster.secrets.clear()
+    answer = cluster.settle()
+    assert is_ready(answer)
+    assert cluster.conditions("SecretsReady")[-1] == "Unknown"
+    assert not [name for each in cluster.history for name in each.requirements.resources if name.startswith("Secret/")]
+
+
+def test_changed_settings_make_a_new_job_and_only_the_superseded_one_goes() -> None:
+    cluster = SimulatedCluster(SPECS["minimal"])
+    cluster.settle()
+    (before,) = (key for key in cluster.objects if key.startswith("streams-"))
+    cluster.spec = {**cluster.spec, "streams": {"replicas": 3}}
+    assert is_ready(cluster.settle())
+    assert cluster.withdrawn == [before]
+
+
+def test_a_new_image_is_a_rollout_and_a_number_of_replicas_is_not() -> None:
+    cluster = SimulatedCluster(SPECS["minimal"])
+    cluster.settle()
+    cluster.history.clear()
+    for replicas in (5, 9, 2):
+        cluster.scale(replicas)
+        cluster.reconcile()
+        cluster.settle()
+    assert {*cluster.conditions("Deployed")} == {"True"}
+    cluster.spec = {"image": "app:v2"}
+    cluster.settle()
+    assert [status for status, _ in itertools.groupby(cluster.conditions("Deployed"))] == ["True", "False", "True"]
+
+
+def test_a_service_that_sleeps_stays_deployed_when_it_is_woken() -> None:
+    cluster = SimulatedCluster(SPECS["sleeps"])
+    cluster.settle()
+    cluster.history.clear()
+    for replicas in (0, 1, 0, 3):
+        cluster.scale(replicas)
+        cluster.objects["deployment"]["status"]["availableReplicas"] = 0
+        cluster.reconcile()
+        cluster.settle()
+    assert {*cluster.conditions("Deployed")} == {*cluster.conditions("Ready")} == {"True"}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_no_value_of_a_secret_is_in_any_answer(spec: dict[str, Any]) -> None:
+    cluster = SimulatedCluster(spec)
+    cluster.settle()
+    assert all(CANARY.encode() not in serialized(answer) for answer in cluster.history)
+
+
+def said(answer: fnv1.RunFunctionResponse, kind: str) -> tuple[str, str]:
+    (found,) = (each for each in answer.conditions if each.type == kind)
+    return found.reason, found.message

@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.xr import Agent, Drain, InvalidClaim, Scaling, Spec, Streams, parse
+from function.schema.spec import Spec
+from function.xr import Agent, InvalidClaim, parse
+from tests.unit.function.claims import refusal_of
 
+GROUPS = ("scaling", "streams", "nats", "postgres", "dragonfly", "llm", "drain", "pod", "network", "monitoring")
 IMAGE = "registry.example/team/app:v1"
 
 
 def test_a_claim_with_an_image_alone_has_every_default() -> None:
     agent = parse("support", "team-a", {"image": IMAGE})
     assert agent == Agent("support", "team-a", Spec(image=IMAGE), "nats-headless.nats.svc.cluster.local:8222")
-    assert agent.spec.model_dump(by_alias=True) == {
+    assert agent.spec.model_dump(by_alias=True, exclude={*GROUPS}) == {
         "image": IMAGE,
         "size": "medium",
         "natsUrl": "nats://nats.nats.svc:4222",
@@ -24,9 +27,7 @@ def test_a_claim_with_an_image_alone_has_every_default() -> None:
         "dragonflyConnectionSecret": None,
         "llmKeysSecret": None,
         "imagePullSecrets": (),
-        "scaling": Scaling().model_dump(by_alias=True),
-        "streams": Streams().model_dump(by_alias=True),
-        "drain": Drain().model_dump(by_alias=True),
+        "secretStore": None,
     }
     assert (agent.consumer_group, agent.postgres_secret) == ("support-workers", "support-postgres")
     assert (agent.dragonfly_secret, agent.llm_keys_secret) == ("support-dragonfly", "support-llm-keys")
@@ -90,6 +91,57 @@ NO_MONITORING = (
         ({"scaling": {"lagThreshold": 0}}, "spec.scaling.lagThreshold: must be at least 1"),
         ({"scaling": {"lagThreshold": 1.5}}, "spec.scaling.lagThreshold: must be a whole number"),
         ({"scaling": {"maxReplicas": 1001}}, "spec.scaling.maxReplicas: must be at most 1000"),
+        ({"scaling": {"mode": "drain"}}, "spec.scaling: minReplicas must be 0 where mode is drain"),
+        ({"scaling": {"concurrency": 1001}}, "spec.scaling.concurrency: must be at most 1000"),
+        ({"streams": {"provisioning": "Operator"}}, "spec.streams.provisioning: must be 'Job' or 'None'"),
+        ({"streams": {"replicas": 6}}, "spec.streams.replicas: must be at most 5"),
+        ({"nats": {"caSecret": ""}}, "spec.nats.caSecret: must not be empty"),
+        ({"postgres": {"secretKeys": "x"}}, "spec.postgres.secretKeys: must be 'env', 'crossplane' or 'cnpg'"),
+        ({"dragonfly": {"password": 1}}, "spec.dragonfly.password: must be true or false"),
+        ({"llm": {"openaiBaseUrl": "https://me:pw@llm"}}, "spec.llm.openaiBaseUrl: must be an http:// or https:// URL"),
+        ({"secretStore": {"name": "a"}}, "spec.secretStore.prefix: is required"),
+        ({"secretStore": {"name": "a", "prefix": "../b"}}, "spec.secretStore.prefix: must be a path such as"),
+        ({"secretStore": {"name": "a", "prefix": "b/"}}, "spec.secretStore.prefix: must be a path such as"),
+        ({"pod": {"env": [{"name": "A"}]}}, "spec.pod.env[0]: exactly one of value and valueFrom is required"),
+        (
+            {"pod": {"env": [{"name": "POSTGRES_HOST", "value": "a"}]}},
+            "spec.pod.env[0]: this variable is set from other fields of the claim",
+        ),
+        (
+            {"pod": {"env": [{"name": "A", "value": "a"}, {"name": "A", "value": "b"}]}},
+            "spec.pod: env must name each variable once",
+        ),
+        (
+            {"pod": {"labels": {"app.kubernetes.io/name": "a"}}},
+            "spec.pod: labels must not begin with app.kubernetes.io/",
+        ),
+        ({"pod": {"labels": {"a b": "c"}}}, "spec.pod.labels.a b: must be a key such as example.com/team"),
+        ({"pod": {"tolerations": [{"operator": "Equal"}]}}, "spec.pod.tolerations[0]: without a key"),
+        (
+            {"pod": {"tolerations": [{"operator": "Exists", "value": "a"}]}},
+            "spec.pod.tolerations[0]: with the operator",
+        ),
+        (
+            {"pod": {"tolerations": [{"key": "a", "tolerationSeconds": 1}]}},
+            "spec.pod.tolerations[0]: tolerationSeconds are for the effect NoExecute",
+        ),
+        ({"pod": {"resources": {"limits": {"cpu": 1}}}}, "spec.pod.resources.limits.cpu: must be a string"),
+        (
+            {"pod": {"resources": {"requests": {"memory": "5Gi"}}}},
+            "spec.pod.resources.requests.memory: must not be more than the limit, 4Gi",
+        ),
+        ({"network": {"egress": "Restricted"}}, "spec.network: targets are required where egress is Restricted"),
+        ({"network": {"targets": [{}]}}, "spec.network.targets[0]: exactly one of namespace and cidr is required"),
+        ({"network": {"targets": [{"cidr": "10.0.0.1/8"}]}}, "spec.network.targets[0].cidr: must be a network such as"),
+        (
+            {"network": {"targets": [{"cidr": "169.254.169.254/32"}]}},
+            "spec.network.targets[0].cidr: must not be the cloud's metadata address",
+        ),
+        (
+            {"network": {"targets": [{"cidr": "::/0", "ports": [0]}]}},
+            "spec.network.targets[0].ports[0]: must be at least 1",
+        ),
+        ({"monitoring": {"labels": {"a": "b c"}}}, "spec.monitoring.labels.a: must be a label's value"),
         ({"scaling": {"minReplicas": 11}}, "spec.scaling: minReplicas must not be greater than maxReplicas"),
         ({"scaling": {"monitoringEndpoint": "a"}}, "spec.scaling.monitoringEndpoint: must be host:port of the NATS"),
         ({"scaling": {"account": "a b"}}, "spec.scaling.account: must be the name of a NATS account"),
@@ -133,11 +185,3 @@ FIELDS = st.sampled_from([field.alias for field in Spec.model_fields.values()])
 def test_any_json_is_either_taken_or_refused_in_our_words(spec: dict[str, Any]) -> None:
     words = refusal_of(spec)
     assert words is None or (words.startswith("spec.") and "pydantic" not in words)
-
-
-def refusal_of(spec: dict[str, Any]) -> str | None:
-    try:
-        parse("a", "b", spec)
-    except InvalidClaim as error:
-        return str(error)
-    return None

@@ -56,7 +56,13 @@ def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_the_file_names_carry_the_versions_of_the_module_files() -> None:
     assert toolchain.CLI.cached.name == f"crossplane-cli-v2.5.0-{toolchain.PLATFORM}"
     assert toolchain.CORE.cached.name == f"crossplane-core-v2.3.4-{toolchain.PLATFORM}"
-    assert toolchain.CRDS["keda"].cached.name == "crds-keda-v2.20.2"
+    assert [part.cached.name for part in toolchain.CRDS.values()] == [
+        "crds-keda-v2.20.2",
+        "crds-external-secrets-v0.20.4",
+        "crds-prometheus-operator-v0.93.0",
+        "crds-keda-older-v2.18.1",
+        "crds-external-secrets-older-v0.9.13",
+    ]
 
 
 def test_the_compiler_that_is_needed_is_the_module_files(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""The PodDisruptionBudget: one pod at a time leaves on purpose, and a pod that never got ready holds no node up."""
+
+from function.resources import metadata
+from function.targets import Manifest
+from function.xr import Agent
+
+
+def build(agent: Agent) -> Manifest:
+    """The budget of the executor's pods."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata.of(agent, agent.base),
+        "spec": {
+            "selector": {"matchLabels": metadata.selector(agent)},
+            "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }

@@ -1,0 +1,81 @@
+"""The response, written from values."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+
+from function.conditions import Condition, News
+from function.observed import UNKNOWN
+from function.operators import Operator
+from function.request import SECRET
+from function.steps import Outcomes
+from function.structs import write
+from function.targets import Target
+
+CLAIM = fnv1.TARGET_COMPOSITE_AND_CLAIM
+STATUS = {
+    "True": fnv1.STATUS_CONDITION_TRUE,
+    "False": fnv1.STATUS_CONDITION_FALSE,
+    UNKNOWN: fnv1.STATUS_CONDITION_UNKNOWN,
+}
+
+
+def require_definitions(answer: fnv1.RunFunctionResponse, operators: Iterable[Operator]) -> None:
+    """Ask for the definitions of operators."""
+    for operator in operators:
+        selector = answer.requirements.resources[operator.definition]
+        selector.api_version, selector.kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
+        selector.match_name = operator.definition
+
+
+def require_secrets(answer: fnv1.RunFunctionResponse, namespace: str, secrets: Iterable[str]) -> None:
+    """Ask for Secrets of one namespace by name."""
+    for name in secrets:
+        selector = answer.requirements.resources[SECRET + name]
+        selector.api_version, selector.kind = "v1", "Secret"
+        selector.match_name, selector.namespace = name, namespace
+
+
+def refuse(answer: fnv1.RunFunctionResponse, refusal: Condition) -> None:
+    """Say it twice: a fatal result reaches the composite's events only, the condition reaches the claim."""
+    answer.results.append(
+        fnv1.Result(severity=fnv1.SEVERITY_FATAL, message=refusal.message, reason=refusal.reason, target=CLAIM)
+    )
+    write_conditions(answer, [refusal])
+
+
+def write_resources(answer: fnv1.RunFunctionResponse, outcomes: Outcomes, target: Target, *, wait: bool) -> None:
+    """Write what is composed, in place of what an earlier function may desire under the same key."""
+    for outcome in outcomes.values():
+        if outcome.manifest:
+            desired = answer.desired.resources[outcome.key]
+            desired.resource.Clear()
+            write(desired.resource, target.place(outcome.manifest))
+            desired.ready = fnv1.READY_TRUE if outcome.verdict.ready else fnv1.READY_FALSE
+    if wait:
+        answer.desired.composite.ready = fnv1.READY_FALSE
+
+
+def write_status(answer: fnv1.RunFunctionResponse, said: Mapping[str, Any]) -> None:
+    """Add our fields to the status that earlier functions of the pipeline may have written."""
+    write(answer.desired.composite.resource.get_or_create_struct("status"), said)
+
+
+def write_conditions(answer: fnv1.RunFunctionResponse, said: Iterable[Condition]) -> None:
+    """Write conditions that reach the claim."""
+    for condition in said:
+        answer.conditions.add(
+            type=condition.type,
+            status=STATUS[condition.status],
+            reason=condition.reason,
+            message=condition.message or None,
+            target=CLAIM,
+        )
+
+
+def write_news(answer: fnv1.RunFunctionResponse, news: Iterable[News]) -> None:
+    """Write results, which become events."""
+    for item in news:
+        severity = fnv1.SEVERITY_NORMAL if item.good else fnv1.SEVERITY_WARNING
+        answer.results.add(severity=severity, message=item.message, reason=item.condition.reason, target=CLAIM)

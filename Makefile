@@ -33,6 +33,7 @@ golden: setup ## Rewrite the golden files from what the function renders now
 
 reference: $(READY) ## Write the pages that come from the code
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.apis
 
 bench: $(READY) ## Measure jobs per second and memory beside baselines, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -52,7 +53,10 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+bench-function: $(READY) ## Measure the composition function beside an empty one and a naive one
+	@$(BIN)/python -m tests.bench.function $(ARGS)
+
 bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one
 	@$(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
-.PHONY: help setup demo test lint format golden reference bench bench-checkpoints lock clean
+.PHONY: help setup demo test lint format golden reference bench bench-function bench-checkpoints lock clean

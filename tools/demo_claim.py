@@ -61,7 +61,7 @@ def _name(document: Document) -> str:
 
 def _described(document: Document) -> str:
     detail = DETAILS[document["kind"]](document)
-    return f"{document['kind']:<15} {document['metadata']['name']:<32} {detail}"
+    return f"{document['kind']:<20} {document['metadata']['name']:<32} {detail}"
 
 
 def _true_conditions(document: Document) -> Iterator[str]:
@@ -81,6 +81,10 @@ def _range(scaler: Document) -> str:
     return f"{spec['minReplicaCount']:.0f} to {spec['maxReplicaCount']:.0f} replicas, by the jobs that wait"
 
 
+def _alerts(rule: Document) -> str:
+    return f"{sum(len(group['rules']) for group in rule['spec']['groups'])} alerts"
+
+
 def _nothing(_: Any) -> str:
     return ""
 
@@ -91,4 +95,8 @@ DETAILS: dict[str, Callable[[Document], str]] = {
     "Deployment": _commands,
     "Service": _port,
     "ScaledObject": _range,
+    "NetworkPolicy": _nothing,
+    "PodDisruptionBudget": _nothing,
+    "PodMonitor": _nothing,
+    "PrometheusRule": _alerts,
 }

@@ -219,9 +219,11 @@ def _moment(event: BaseCloudEvent, name: str) -> datetime | None:
 
 
 def _multitask(given: Any) -> str:
-    if given not in {None, "enqueue", "reject"}:
+    if given is None:
+        return "enqueue"
+    if not isinstance(given, str) or given not in {"enqueue", "reject"}:
         raise Invalid("multitask: must be 'enqueue' or 'reject'")
-    return given or "enqueue"
+    return given
 
 
 def _wake_data(data: dict[str, Any]) -> str:

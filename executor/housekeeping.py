@@ -1,7 +1,7 @@
 """What is old is forgotten: jobs by the ledger, and the checkpoints of threads that no job names any more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
@@ -13,18 +13,20 @@ log = structlog.get_logger()
 ROUND_SECONDS = 60.0
 BATCH = 100
 
+Forget = Callable[[str], Awaitable[None]]
+
 
 class Memory(Protocol):
     """The ledger, as far as it forgets; raises TryAgain."""
 
-    async def expire(self, keep_seconds: float) -> tuple[int, Sequence[str]]:
-        """Forget up to a hundred jobs; how many, and the threads that have no job any more."""
+    async def expire(self, keep_seconds: float, forget: Forget) -> int:
+        """Forget up to a hundred jobs, and the threads that have no job any more; how many jobs."""
 
 
 class Housekeeping:
     """Forgets in small batches, in every process: who comes first does it."""
 
-    def __init__(self, memory: Memory, forget: Callable[[str], Awaitable[None]], keep_seconds: float) -> None:
+    def __init__(self, memory: Memory, forget: Forget, keep_seconds: float) -> None:
         self._memory = memory
         self._forget = forget
         self._keep_seconds = keep_seconds
@@ -41,9 +43,7 @@ class Housekeeping:
 
     async def round(self) -> int:
         """Forget one batch; how many jobs it was."""
-        count, threads = await self._memory.expire(self._keep_seconds)
-        for thread_id in threads:
-            await self._forget(thread_id)
+        count = await self._memory.expire(self._keep_seconds, self._forget)
         if count:
-            log.info("forgotten", jobs=count, threads=len(threads))
+            log.info("forgotten", jobs=count)
         return count

@@ -6,10 +6,11 @@ from typing import Annotated, Any, NotRequired, TypedDict, get_type_hints
 from deepagents import SubAgent, create_deep_agent
 from deepagents.graph import DeepAgentState
 from langchain.agents import AgentState, create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware, InterruptOnConfig
 from langgraph.graph.message import add_messages
 from langgraph.graph.state import CompiledStateGraph
 
-from executor.agents.definition import Channel, Definition, Node
+from executor.agents.definition import Approval, Channel, Definition, Node
 from executor.agents.models import chat_model
 from executor.errors import Rejected
 from executor.settings import ModelSettings
@@ -53,6 +54,7 @@ def _plain_agent(node: Node, settings: ModelSettings) -> Graph:
         chat_model(node.config.model, settings),
         system_prompt=node.config.system_prompt or None,
         state_schema=_state(AgentState, node.config.state_schema),
+        middleware=[HumanInTheLoopMiddleware(_approvals(node))] if node.config.interrupt_on else [],
         name=node.id,
     )
 
@@ -64,6 +66,7 @@ def _deep_agent(definition: Definition, settings: ModelSettings) -> Graph:
         system_prompt=root.config.system_prompt or None,
         subagents=[_specialist(node, settings) for node in definition.specialists],
         state_schema=_state(DeepAgentState, definition.channels),
+        interrupt_on=_approvals(root),
         name=root.id,
     )
 
@@ -75,7 +78,19 @@ def _specialist(node: Node, settings: ModelSettings) -> SubAgent:
         system_prompt=node.config.system_prompt,
         model=chat_model(node.config.model, settings),
         tools=[],
+        interrupt_on=_approvals(node),
     )
+
+
+def _approvals(node: Node) -> dict[str, bool | InterruptOnConfig]:
+    """Which tools wait for a person's word before they are called."""
+    given = node.config.interrupt_on.items()
+    return {tool: word if isinstance(word, bool) else _approval(word) for tool, word in given}
+
+
+def _approval(asked: Approval) -> InterruptOnConfig:
+    config = InterruptOnConfig(allowed_decisions=list(asked.allowed_decisions))
+    return config | {"description": asked.description} if asked.description else config
 
 
 def _state(base: Any, channels: dict[str, Channel]) -> Any:

@@ -66,6 +66,13 @@ class Channel(Part):
     reducer: str | None = None
 
 
+class Approval(Part):
+    """What a person may decide about a call of a tool."""
+
+    allowed_decisions: tuple[Literal["approve", "edit", "reject", "respond"], ...] = ("approve", "edit", "reject")
+    description: str | None = None
+
+
 class Config(Part):
     """What a node is."""
 
@@ -75,6 +82,7 @@ class Config(Part):
     model: Model | None = None
     tools: tuple[str, ...] = ()
     state_schema: dict[ChannelName, Channel] = Field(default_factory=dict)
+    interrupt_on: dict[str, bool | Approval] = Field(default_factory=dict)
 
 
 class Node(Part):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import nats.errors
@@ -12,6 +13,7 @@ from nats.js.api import ConsumerInfo
 from nats.js.client import JetStreamContext
 
 from executor.broker.delivery import Delivery, delivery_of
+from executor.broker.stored import headers_of
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs import Message
 from executor.settings import NatsSettings
@@ -75,14 +77,15 @@ class Broker:
             return None
         except (*BROKER_ERRORS, TimeoutError) as error:
             raise TryAgain(f"asking NATS for message {sequence}: {error!r}") from error
-        return found.headers or {}, found.data or b""
+        return headers_of(found), found.data or b""
 
     async def cancellations(self) -> AsyncIterator[str]:
         """The ids of jobs that somebody wants ended, as they are said on `<prefix>.cancel.<job>`, for ever."""
         prefix = self.settings.subject("cancel", "")
-        said = await self.client.subscribe(f"{prefix}>")
-        async for message in said.messages:
-            yield message.subject.removeprefix(prefix)
+        with suppress(nats.errors.ConnectionClosedError):  # `watch` says so
+            said = await self.client.subscribe(f"{prefix}>")
+            async for message in said.messages:
+                yield message.subject.removeprefix(prefix)
 
     async def call_off(self, job_id: str) -> None:
         """Tell every worker that the job is to be ended, where its id can be a subject; not heard for certain."""

@@ -7,6 +7,7 @@ import nats.js.errors
 from nats.js.api import RawStreamMsg
 
 from executor.broker.broker import Broker
+from executor.broker.stored import headers_of
 from executor.errors import ExecutorError
 from executor.jobs import REPLAY_HEADER, Message
 
@@ -75,7 +76,7 @@ class DeadLetters:
 
 
 def _letter(message: RawStreamMsg) -> Letter:
-    headers = message.headers or {}
+    headers = headers_of(message)
     return Letter(
         sequence=message.seq or 0,
         reason=headers.get("Dlq-Reason", ""),

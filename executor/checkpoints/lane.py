@@ -26,12 +26,14 @@ LONGEST_PAUSE = 1.0
 ANSWER_SECONDS = 35.0  # longer than the server's own limit: past it, it is the network that is silent
 
 Options = dict[str, Any]
+# One plan for good, made perhaps while the tables are empty: it must not read them whole when they are large.
+PLAN = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
 OPTIONS: Options = {
     "autocommit": True,
     "prepare_threshold": 0,
     "connect_timeout": 10,
     "application_name": "agent-executor checkpoints",
-    "options": "-c statement_timeout=30s -c lock_timeout=2s -c plan_cache_mode=force_generic_plan",
+    "options": f"-c statement_timeout=30s -c lock_timeout=2s {PLAN}",
 }
 
 

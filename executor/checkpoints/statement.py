@@ -22,10 +22,10 @@ from executor.checkpoints.unit import Row, Unit
 STATEMENT = b"""
 WITH fence AS MATERIALIZED (
     SELECT unit.n
-    FROM unnest(%b::int4[], %b::text[], %b::int8[]) AS unit (n, job_id, epoch)
-    JOIN jobs ON jobs.job_id = unit.job_id AND jobs.epoch = unit.epoch AND jobs.status = 'running'
-    ORDER BY jobs.job_id
-    FOR KEY SHARE OF jobs
+    FROM (SELECT * FROM unnest(%b::int4[], %b::text[], %b::int8[]) AS given (n, job_id, epoch) ORDER BY job_id) AS unit,
+        LATERAL (
+            SELECT FROM jobs WHERE job_id = unit.job_id AND epoch = unit.epoch AND status = 'running' FOR KEY SHARE
+        ) AS mine
 ), blobs AS (
     INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
     SELECT thread_id, checkpoint_ns, channel, version, type, blob

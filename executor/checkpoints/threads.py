@@ -42,5 +42,6 @@ class Threads:
 
     async def _begun(self, threads: list[str]) -> set[str]:
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(BEGUN, [threads], binary=True)
+            # Planned anew each time: a plan made while the table was small would read it whole for ever.
+            cursor = await connection.execute(BEGUN, [threads], prepare=False, binary=True)
             return {row["thread_id"] for row in await cursor.fetchall()}

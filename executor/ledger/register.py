@@ -1,6 +1,6 @@
 """People's side of the ledger: they ask for jobs, look at them, answer them and end them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -73,11 +73,19 @@ class Register:
             await connection.execute(sql.PROMISE, {"job_id": job_id} | outbox_columns([said]))
         return str(rows[0]["thread_id"])
 
-    async def expire(self, keep_seconds: float) -> tuple[int, list[str]]:
-        """Forget up to a hundred jobs that ended so long ago; how many, and the threads that have no job any more."""
+    async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
+        """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many jobs.
+
+        Nobody begins on a thread while it is forgotten; where that fails, its jobs are there for the next time.
+        """
         async with transaction(self._pool) as connection:
+            if not (await fetch(connection, sql.ALONE, {}))[0]["yes"]:
+                return 0
             gone = await fetch(connection, sql.EXPIRE, {"keep": keep_seconds})
             threads = sorted({row["thread_id"] for row in gone})
-            forgotten = await fetch(connection, sql.FORGOTTEN, {"thread_ids": threads})
+            held = await fetch(connection, sql.HOLD, {"thread_ids": threads})
+            for row in held:
+                await forget(row["thread_id"])
+            await connection.execute(sql.LET_GO, {"job_ids": [row["job_id"] for row in held]})
             await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
-        return len(gone), [row["thread_id"] for row in forgotten]
+        return len(gone)

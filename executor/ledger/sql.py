@@ -203,6 +203,9 @@ WHERE (%(status)s::text IS NULL OR status = %(status)s)
 ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
 """  # noqa: S608 - our own columns
 
+# Of two who forget, each would leave a thread's checkpoints to the other, whose jobs it still sees.
+ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('agent-executor: forgetting')) AS yes"
+
 EXPIRE = """
 DELETE FROM jobs WHERE job_id IN (
     SELECT job_id FROM jobs WHERE finished_at < now() - %(keep)s * interval '1 second' ORDER BY finished_at LIMIT 100
@@ -210,10 +213,16 @@ DELETE FROM jobs WHERE job_id IN (
 RETURNING job_id, thread_id
 """
 
-FORGOTTEN = """
-SELECT thread_id FROM unnest(%(thread_ids)s::text[]) AS gone (thread_id)
+# A job that nobody ever sees holds a thread that has none any more: who would begin on it waits for our commit.
+HOLD = """
+INSERT INTO jobs (job_id, thread_id, digest, status, started_at)
+SELECT gen_random_uuid(), thread_id, '', 'running', now() FROM unnest(%(thread_ids)s::text[]) AS gone (thread_id)
 WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.thread_id = gone.thread_id)
+ON CONFLICT (thread_id) WHERE started_at IS NOT NULL AND finished_at IS NULL DO NOTHING
+RETURNING job_id, thread_id
 """
+
+LET_GO = "DELETE FROM jobs WHERE job_id = ANY(%(job_ids)s)"
 
 EXPIRE_SAID = """
 DELETE FROM outbox WHERE id IN (

@@ -7,9 +7,10 @@ from typing import Any, TypedDict
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
 
-from tests.bench.graph import TEXT, State, three_nodes
+from tests.bench.graph import State, three_nodes
 
 SLOW_SECONDS = (0.02, 0.06)
+LETTERS = "abcdefghijklmnopqrstuvwxyz "
 
 
 def three(nodes: str) -> Any:
@@ -37,8 +38,10 @@ class Growing(TypedDict):
 def loop(steps: int) -> Any:
     """One node, again and again, whose state grows by a kilobyte each time."""
 
+    random = Random(1)  # noqa: S311 - text, no secrets
+
     async def note(state: Growing) -> dict[str, Any]:
-        return {"notes": [*state["notes"], TEXT]}
+        return {"notes": [*state["notes"], "".join(random.choices(LETTERS, k=1024))]}
 
     graph: Any = StateGraph(Growing)
     graph.add_node("note", note)

@@ -14,6 +14,7 @@ log = structlog.get_logger()
 
 PAUSE_SECONDS = 2.0
 HANDOVER_SECONDS = 5.0
+TAKERS = 4  # a busy event loop answers one of them late: several keep the slots full
 
 
 class Worker:
@@ -27,6 +28,7 @@ class Worker:
         self._processor = processor
         self._drain_seconds = drain_seconds
         self._slots = asyncio.Semaphore(concurrency)
+        self._takers = min(concurrency, TAKERS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; then take no more, let running steps end within the grace, and give the rest back."""
@@ -35,7 +37,8 @@ class Worker:
             drain = keeping.create_task(self._drain_after(stop), name="drain")
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as working:
-                    await self._take_until(stop, working)
+                    takers = [working.create_task(self._take_until(stop, working)) for _ in range(self._takers)]
+                    await asyncio.wait(takers)
                     # Who still cannot hand over then, because the database is away, leaves it to the ack-wait.
                     limit.reschedule(asyncio.get_running_loop().time() + self._drain_seconds + HANDOVER_SECONDS)
             drain.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import nats.errors
 import nats.js.errors
@@ -32,19 +32,27 @@ class Broker:
     jetstream: JetStreamContext
     settings: NatsSettings
     lost: asyncio.Event
-    jobs: JetStreamContext.PullSubscription | None = None
+    idle: list[JetStreamContext.PullSubscription] = field(default_factory=list)
 
     async def take(self) -> Delivery | None:
-        """The next job, or None when there is none within two seconds; raises TryAgain where the broker fails."""
+        """The next job, or None when there is none within two seconds; raises TryAgain where the broker fails.
+
+        Whoever takes at the same time has an inbox of his own: in a shared one he would read the other's answers.
+        """
         try:
-            if self.jobs is None:
-                self.jobs = await self.jetstream.pull_subscribe_bind(self.settings.consumer, self.settings.stream)
-            [message] = await self.jobs.fetch(1, timeout=TAKE_SECONDS)
+            jobs = self.idle.pop() if self.idle else await self._subscribe()
+            try:
+                [message] = await jobs.fetch(1, timeout=TAKE_SECONDS)
+            finally:
+                self.idle.append(jobs)
         except TimeoutError:
             return None
-        except (nats.errors.Error, nats.js.errors.Error) as error:
+        except BROKER_ERRORS as error:
             raise TryAgain(f"taking jobs from {self.settings.stream}: {error!r}") from error
         return delivery_of(message)
+
+    async def _subscribe(self) -> JetStreamContext.PullSubscription:
+        return await self.jetstream.pull_subscribe_bind(self.settings.consumer, self.settings.stream)
 
     async def publish(self, message: Message) -> None:
         """Publish and wait until the stream has stored it; the same id twice is stored once.

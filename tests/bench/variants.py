@@ -41,10 +41,9 @@ async def loop(environment: Environment, jobs: int, at_once: int) -> float:
     async with ledger.open_pool(settings.postgres) as pool:
         graph = three_nodes().compile(checkpointer=checkpoints.stock(pool))
         await _publish(js, settings, jobs)
-        subscription = await js.pull_subscribe_bind(settings.nats.consumer, settings.nats.stream)
         shares = [jobs // at_once + (index < jobs % at_once) for index in range(at_once)]
         began = time.perf_counter()
-        await asyncio.gather(*(_by_hand(js, subscription, settings, graph, share) for share in shares))
+        await asyncio.gather(*(_by_hand(js, settings, graph, share) for share in shares))
         seconds = time.perf_counter() - began
     await client.close()
     return seconds
@@ -76,9 +75,8 @@ class OneGraph(Agents):
         return self.graph
 
 
-async def _by_hand(
-    js: JetStreamContext, subscription: JetStreamContext.PullSubscription, settings: Settings, graph: Any, share: int
-) -> None:
+async def _by_hand(js: JetStreamContext, settings: Settings, graph: Any, share: int) -> None:
+    subscription = await js.pull_subscribe_bind(settings.nats.consumer, settings.nats.stream)
     for _ in range(share):
         [message] = await subscription.fetch(1)
         data = json.loads(message.data)["data"]

@@ -116,7 +116,7 @@ async def test_a_message_that_arrives_with_the_stop_is_given_back_untouched(worl
 
     world.broker.take = take
     await asyncio.wait_for(world.worker().run(stop), 10)
-    assert world.journal == [("nak", 1, 0.0)]
+    assert set(world.journal) == {("nak", 1, 0.0)}  # each of its takers has taken one
 
 
 async def test_a_broker_that_is_away_is_asked_again_after_a_pause(world, monkeypatch):

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract import EXECUTE_TYPE
-from executor.events import DEEPEST, LONGEST_ID, Fact, Invalid, parse, render
+from contract import EXECUTE_TYPE, WAKE_TYPE
+from executor.events import DEEPEST, LONGEST_ID, Fact, Invalid, WakeUp, parse, read, render, render_wake
 from executor.jobs import JobRequest
 
 DATA = {
@@ -122,11 +123,31 @@ def test_a_missing_attribute_is_named_in_binary_mode(attribute):
         ({"time": "yesterday"}, "time: is not a timestamp (RFC 3339)"),
         ({"time": 5}, "time: is not a timestamp (RFC 3339)"),
         ({"time": "2026-01-01T00:00:00"}, "time: must be timezone aware"),
+        ({"notbefore": "tomorrow"}, "notbefore: is not a timestamp (RFC 3339)"),
+        ({"notbefore": 5}, "notbefore: is not a timestamp (RFC 3339)"),
+        ({"expirytime": "2026-01-01T00:00:00"}, "expirytime: has no time zone"),
+        ({"multitask": "interrupt"}, "multitask: must be 'enqueue' or 'reject'"),
+        ({"multitask": ["reject"]}, "multitask: must be 'enqueue' or 'reject'"),
+        ({"type": WAKE_TYPE}, f"type: {WAKE_TYPE!r} is the workers' own"),
         ({"my_ext": "x"}, "my_ext: Extension attribute 'my_ext' should only contain lowercase letters and numbers"),
     ],
 )
 def test_a_wrong_attribute_is_named_and_so_is_the_job(attributes, complaint):
-    assert refusal(structured(**attributes)) == (complaint, "j-1")
+    said, job_id = refusal(structured(**attributes))
+    assert said == complaint
+    assert job_id == (None if attributes.get("type") == WAKE_TYPE else "j-1")
+
+
+def test_when_a_job_may_begin_and_whether_it_waits_for_its_thread_are_taken_from_the_event():
+    job = parse({}, structured(notbefore="2026-01-01T01:00:00+01:00", expirytime="2026-01-02T00:00:00Z"))
+    assert (job.not_before, job.expires_at) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+    assert (job.multitask, parse({}, structured(multitask="reject")).multitask) == ("enqueue", "reject")
+
+
+def test_the_workers_own_message_wakes_a_job():
+    headers, body = render_wake("j", "j:wake:1", "crew")
+    assert read(headers, body) == WakeUp("j")
+    assert json.loads(body)["id"] == "j:wake:1"
 
 
 def test_a_wrong_time_is_named_in_binary_mode():
@@ -208,6 +229,7 @@ def test_deep_nesting_is_refused_with_its_path():
     assert parse({}, structured(data={**DATA, "input_payload": fits})).input_payload == fits
 
 
+OPTIONAL = [*ATTRIBUTES, "time", "traceparent", "notbefore", "expirytime", "multitask", "x", "data"]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -221,7 +243,7 @@ def test_any_bytes_are_a_job_or_refused(headers, body):
         parse(headers, body)
 
 
-@given(attributes=st.dictionaries(st.sampled_from([*ATTRIBUTES, "time", "traceparent", "x", "data"]), json_values))
+@given(attributes=st.dictionaries(st.sampled_from(OPTIONAL), json_values))
 def test_any_json_is_a_job_or_refused(attributes):
     try:
         parse({}, json.dumps({**ATTRIBUTES, "data": DATA, **attributes}).encode())

@@ -1,0 +1,108 @@
+"""The front desk: whoever is told that a job is taken has a job that will run."""
+
+import asyncio
+
+import pytest
+
+from executor.desk import Desk, Taken
+from executor.errors import TryAgain
+from executor.events import Invalid
+from executor.jobs import Message, Origin
+from executor.outcomes import Outcomes
+from tests.unit.executor.conftest import NATS, event
+
+pytestmark = pytest.mark.anyio
+
+LIMIT = 10_000
+
+
+class FakeEntries:
+    """A stream of entries that nobody reads here."""
+
+    async def read(self, thread_id, after, seconds):
+        raise NotImplementedError
+
+    async def holds(self, thread_id, entry_id):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def desk(world):
+    outcomes = Outcomes(NATS, "agent-executor", LIMIT)
+    return Desk(world.ledger, world.outbox, world.agents, FakeEntries(), outcomes, world.broker)
+
+
+def request(desk, job_id="j", **changes):
+    return desk.read({"content-type": "application/cloudevents+json"}, event(job_id, **changes))
+
+
+async def test_a_job_is_written_down_before_it_is_published_and_marked(world, desk):
+    await desk.submit([request(desk)])
+    assert world.journal == [("publish", "j:execute"), ("mark", "j:execute")]
+    stored = world.broker.stored["j:execute"]
+    assert (stored.subject, stored.body) == ("agent.execute.http", event())
+    assert (await world.ledger.job("j")).status == "queued"
+
+
+async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, desk):
+    world.broker.down = True
+    await desk.submit([request(desk)])
+    assert [message.id for message in world.ledger.unmarked()] == ["j:execute"]
+
+
+async def test_a_ledger_that_is_away_takes_nothing(world, desk):
+    world.ledger.down = {"queue"}
+    with pytest.raises(TryAgain):
+        await desk.submit([request(desk)])
+    assert world.broker.stored == {}
+
+
+async def test_an_id_with_other_content_takes_nothing_and_says_which(world, desk):
+    await desk.submit([request(desk, "taken")])
+    batch = [request(desk, "good"), request(desk, "taken", input_payload={"other": 1})]
+    with pytest.raises(Taken, match="'taken' belongs to a job with other content") as caught:
+        await desk.submit(batch)
+    assert caught.value.index == 1
+    assert await world.ledger.job("good") is None
+
+
+@pytest.mark.parametrize(("body", "note"), [(LIMIT, 0), (LIMIT - 500, 500)])
+async def test_what_is_too_large_for_a_message_is_kept_and_a_small_one_asks_for_it(world, desk, body, note):
+    """Headers count too."""
+    large = event(input_payload={"x": "x" * (body - len(event()))})
+    headers = {"content-type": "application/cloudevents+json", "ce-note": "x" * note}
+    await desk.submit([desk.read(headers, large)])
+    assert list(world.broker.stored) == ["j:wake:0"]
+    assert world.ledger.rows["j"].kept == Origin("j", "agent.execute.http", headers, large)
+
+
+def test_a_size_is_the_body_and_the_header_block():
+    message = Message("id", "subject", {"X-Own": "ä"}, b"12345")
+    assert message.size == len("NATS/1.0\r\nX-Own: ä\r\n\r\n".encode()) + 5
+
+
+def test_an_event_that_makes_no_job_is_refused(desk):
+    with pytest.raises(Invalid, match="id: the event has no id"):
+        request(desk, attributes={"id": ""})
+
+
+async def test_who_waits_gets_the_job_once_it_has_ended(world, desk):
+    await desk.submit([request(desk)])
+    waiting = asyncio.create_task(desk.wait("j", 10))
+    await world.process(world.delivery())
+    job = await waiting
+    assert (job.job_id, job.status) == ("j", "completed")
+
+
+async def test_who_waits_too_short_gets_nothing(desk):
+    await desk.submit([request(desk)])
+    assert await desk.wait("j", 0.01) is None
+
+
+async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worker(world, desk):
+    await desk.submit([request(desk, "waits"), request(desk, "runs")])
+    await world.claimed("runs")
+    await desk.cancel("waits")
+    await desk.cancel("runs")
+    assert world.told("waits:cancelled") == {"job_id": "waits"}
+    assert world.broker.called_off == ["runs"]

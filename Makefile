@@ -17,7 +17,7 @@ demo: $(READY) ## Run the main job end to end on this machine: a claim, its reso
 	@$(BIN)/python -m tools.demo $(ARGS)
 
 test: setup lint ## Lint, types, import rules, then all tests on real servers
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 lint: $(READY) ## Check style, types and the import rules
 	$(BIN)/ruff check --quiet .

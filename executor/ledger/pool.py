@@ -18,6 +18,7 @@ Pool = AsyncConnectionPool[Connection]
 
 CONNECTIONS = 8
 WAIT_SECONDS = 10.0
+RECONNECT_SECONDS = 5.0  # the pool doubles its pauses up to this; then whoever asks next makes it begin anew
 CHECK_SECONDS = 1.0
 AWAY = (
     psycopg.OperationalError,
@@ -45,6 +46,7 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
         min_size=1,
         max_size=CONNECTIONS,
         timeout=WAIT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
         check=_checked_lately(),
         open=False,
     )

@@ -45,10 +45,10 @@ def unique():
 
 @pytest.mark.parametrize("server", ["nats", "postgres", "dragonfly"])
 async def test_jobs_of_two_workers_survive_a_server_that_dies_three_times(alone, own_servers, steps, server):
-    jobs = []
+    jobs, enough = [], asyncio.Event()
 
     async def load():
-        while True:
+        while not enough.is_set():
             jobs.append(unique())
             steps.acts[jobs[-1], "b"] = lambda: asyncio.sleep(0.3)
             await publish(alone, jobs[-1], f"thread-{len(jobs) % 4}")
@@ -62,7 +62,8 @@ async def test_jobs_of_two_workers_survive_a_server_that_dies_three_times(alone,
             await getattr(own_servers, server).kill()
             await asyncio.sleep(0.5)
             await getattr(own_servers, server).start()
-        loading.cancel()
+        enough.set()
+        await loading
         assert await at_rest(alone, *jobs) == dict.fromkeys(jobs, "completed")
     assert await alone.dead_letters() == []
     if server != "postgres":  # a step whose commit found no database is a step that has not been

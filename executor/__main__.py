@@ -86,7 +86,7 @@ def main() -> None:
         sys.exit(f"agent-executor: {error}")
     except Exception as error:
         log.exception("a bug")
-        sys.exit(f"agent-executor: {error!r}")
+        sys.exit(" ".join([f"agent-executor: {error!r}", *getattr(error, "__notes__", ())]))
 
 
 def _run(program: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -5,7 +5,6 @@ The rules are those of CloudEvents 1.0 and its NATS protocol binding, whose head
 
 import base64
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract import EVENT_TYPE_PREFIX, EXECUTE_TYPE, WAKE_TYPE
+from executor.complaints import describe, unstorable, unstorable_in
 from executor.errors import Rejected
 from executor.jobs import JobRequest
 
@@ -30,17 +30,8 @@ JSON = JSONFormat()
 
 ACCEPTED = frozenset({EXECUTE_TYPE})
 LONGEST_ID = 255
-DEEPEST = 200
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 
-WORDS = {
-    "missing": "is missing",
-    "string_too_short": "is empty",
-    "string_type": "must be a string",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "tuple_type": "must be a list",
-}
 
 Word = Literal["started", "progress", "interrupted", "completed", "failed", "cancelled"]
 Headers = Mapping[str, str]
@@ -251,7 +242,8 @@ def _object(data: Any) -> dict[str, Any]:
 
 
 def _job_data(data: dict[str, Any]) -> JobData:
-    _refuse_unstorable(data)
+    if complaint := unstorable_in(data):
+        raise Invalid(complaint)
     try:
         return JobData.model_validate(data)
     except ValidationError as error:
@@ -261,7 +253,7 @@ def _job_data(data: dict[str, Any]) -> JobData:
 def _name(data: Any) -> str | None:
     """The job's id, if there is a good one in an event that is otherwise wrong."""
     job_id = data.get("job_id") if isinstance(data, dict) else None
-    good = isinstance(job_id, str) and 0 < len(job_id) <= LONGEST_ID and _unstorable(job_id) is None
+    good = isinstance(job_id, str) and 0 < len(job_id) <= LONGEST_ID and unstorable(job_id) is None
     return job_id if good else None
 
 
@@ -270,56 +262,3 @@ def _loads(data: str | bytes) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError):
         raise Invalid("data: is not JSON") from None
-
-
-def describe(error: ValidationError, root: str) -> Iterator[str]:
-    """Each complaint with the path of its field, in our words."""
-    for detail in error.errors(include_url=False, include_input=False):
-        yield f"{path_of((root, *detail['loc']))}: {_words(detail['type'], detail['msg'])}"
-
-
-def _words(kind: str, message: str) -> str:
-    return WORDS.get(kind) or re.sub("^(Input|String) should", "must", message)
-
-
-def path_of(steps: tuple[str | int, ...]) -> str:
-    """`("data", "messages", 0)` as `data.messages[0]`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
-
-
-def _refuse_unstorable(data: dict[str, Any]) -> None:
-    """JSON allows what PostgreSQL and UTF-8 cannot hold: say where it is. Without recursion: the nesting is hostile."""
-    ahead: list[tuple[tuple[str | int, ...], Any]] = [(("data",), data)]
-    while ahead:
-        path, value = ahead.pop()
-        if len(path) > DEEPEST:
-            raise Invalid(f"{_printable(path_of(path[:3]))}: is nested too deeply")
-        if isinstance(value, dict):
-            ahead.extend(((*path, key), item) for key, item in value.items())
-            ahead.extend(((*path, "(a key)"), key) for key in value)
-        elif isinstance(value, list):
-            ahead.extend(((*path, index), item) for index, item in enumerate(value))
-        elif (problem := _unstorable(value)) is not None:
-            raise Invalid(f"{_printable(path_of(path))}: {problem}")
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "\\0")
-
-
-def _unstorable(value: Any) -> str | None:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "is not a finite number"
-    if not isinstance(value, str):
-        return None
-    if "\0" in value:
-        return "holds a NUL character"
-    return None if value.isascii() or _is_unicode(value) else "holds half of a surrogate pair"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

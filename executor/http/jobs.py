@@ -28,9 +28,14 @@ class Answer(BaseModel):
 
 
 def router(state: State) -> APIRouter:
-    """The routes that tell about jobs."""
+    """The routes that tell about jobs, and those that change them."""
     routes = APIRouter(tags=["jobs"])
+    _change(routes, state)
+    _tell(routes, state)
+    return routes
 
+
+def _tell(routes: APIRouter, state: State) -> None:
     @routes.get("/jobs")
     async def jobs(
         status: Status | None = None,
@@ -48,6 +53,13 @@ def router(state: State) -> APIRouter:
             "next": _encoded(page[-1].job_id) if len(page) == limit else None,
         }
 
+    @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
+    async def job(job_id: str) -> dict[str, Any]:
+        """One job."""
+        return shown(await known(state, job_id))
+
+
+def _change(routes: APIRouter, state: State) -> None:
     @routes.post("/jobs/{job_id:path}/cancel", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
     async def cancel(job_id: str) -> dict[str, Any]:
         """Stop a job: at once where it waits, in a moment where it runs. One `cancelled` event tells of it."""
@@ -65,13 +77,6 @@ def router(state: State) -> APIRouter:
         if not await state.open_desk().resume(job_id, answer.resume):
             raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}, not interrupted")
         return shown(await known(state, job_id))
-
-    @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
-    async def job(job_id: str) -> dict[str, Any]:
-        """One job."""
-        return shown(await known(state, job_id))
-
-    return routes
 
 
 async def known(state: State, job_id: str) -> Job:

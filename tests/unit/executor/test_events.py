@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import EXECUTE_TYPE, WAKE_TYPE
-from executor.events import DEEPEST, LONGEST_ID, Fact, Invalid, WakeUp, parse, read, render, render_wake
+from executor.complaints import DEEPEST
+from executor.events import LONGEST_ID, Fact, Invalid, WakeUp, parse, read, render, render_wake
 from executor.jobs import JobRequest
 
 DATA = {

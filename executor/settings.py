@@ -201,10 +201,9 @@ class ServiceSettings(Group):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", validation_alias=Env.EXECUTOR_LOG_LEVEL
     )
-    crash_at: CrashPoint | None = Field(
-        None, validation_alias=Env.EXECUTOR_CRASH_AT, description="for tests: where the process dies by SIGKILL"
-    )
     """`debug`, `info`, `warning` or `error`."""
+    crash_at: CrashPoint | None = Field(None, validation_alias=Env.EXECUTOR_CRASH_AT)
+    """For tests: where in a job's path the process kills itself."""
 
     @property
     def accepted_types(self) -> frozenset[str]:

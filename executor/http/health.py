@@ -40,8 +40,9 @@ def router(state: State) -> APIRouter:
 
 
 async def _ask(checks: dict[str, Check]) -> dict[str, str]:
-    words = await asyncio.gather(*(_word(check) for check in checks.values()))
-    return dict(zip(checks, words, strict=True))
+    asked = dict(checks)  # while the service opens, more are added
+    words = await asyncio.gather(*(_word(check) for check in asked.values()))
+    return dict(zip(asked, words, strict=True))
 
 
 async def _word(check: Check) -> str:

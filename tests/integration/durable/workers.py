@@ -33,6 +33,7 @@ LEASE = 3.0
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 WARM = ["executor.__main__", "executor.app", "executor.agents.build", "langchain_openai", __name__]
 PR_SET_PDEATHSIG = 1
+GIVEN: set[int] = set()
 WAITS: dict[tuple[Any, str], Any] = {
     (app, "LEASE_SECONDS"): LEASE,
     (taking, "TAKE_SECONDS"): 0.3,
@@ -70,7 +71,10 @@ class Forked:
     _process: Any = None
 
     def __post_init__(self) -> None:
-        self.port = free_port()
+        while (port := free_port()) in GIVEN:  # one that was given and is not listened on yet looks free
+            pass
+        GIVEN.add(port)
+        self.port = port
 
     @property
     def url(self) -> str:

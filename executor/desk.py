@@ -1,17 +1,19 @@
 """The front desk: takes jobs from people, and answers what became of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import structlog
 
+from executor.ends import Ends
 from executor.errors import ExecutorError, TryAgain
 from executor.events import ACCEPTED, Headers, parse
-from executor.jobs import TERMINAL, Job, JobRequest, Message, Order, Origin, Wake
+from executor.jobs import TERMINAL, Called, Job, JobRequest, Message, Order, Origin, Wake
 from executor.outbox import Outbox
 from executor.outcomes import Outcomes
 
@@ -37,8 +39,8 @@ class Register(Protocol):
     async def resume(self, job_id: str, answer: Any) -> Wake | None:
         """Let an interrupted job go on."""
 
-    async def cancel(self, job_id: str, said: Message) -> str | None:
-        """End the job, or have its worker end it; its thread where it ended here and now."""
+    async def cancel(self, job_id: str, say: Callable[[Called], Message]) -> Called | None:
+        """End the job and promise what is said of it, or have its worker end it."""
 
 
 class Caller(Protocol):
@@ -92,6 +94,7 @@ class Desk:
     entries: Entries
     outcomes: Outcomes
     caller: Caller
+    ends: Ends
     accepted: frozenset[str] = ACCEPTED
 
     def read(self, headers: Headers, body: bytes) -> Request:
@@ -128,13 +131,19 @@ class Desk:
 
     async def _cancel_here(self, job_id: str) -> bool:
         """Whether the job ended here and now; else its worker is to end it."""
-        said = self.outcomes.cancelled(JobRequest(job_id, job_id, {}, {})).messages
-        thread_id = await self.register.cancel(job_id, said[0])
-        if thread_id is None:
+        called = await self.register.cancel(job_id, partial(self._cancelled, job_id))
+        if called is None:
             return False
+        self.ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
-            await self.outbox.tell(thread_id, said)
+            await self.outbox.tell(called.thread_id, [self._cancelled(job_id, called)])
         return True
+
+    def _cancelled(self, job_id: str, called: Called) -> Message:
+        """The event of a job that nobody has, traced as the message that asked for it was."""
+        asked = called.origin and parse(called.origin.headers, called.origin.body, self.accepted)
+        [said] = self.outcomes.cancelled(asked or JobRequest(job_id, called.thread_id, {}, {})).messages
+        return said
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
         """The job once it has ended, or None when it has not within so many seconds."""

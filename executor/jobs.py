@@ -85,7 +85,7 @@ class Claim:
 
     `elapsed` is seconds since its first attempt began, `at` the database's time, `cancelling` that somebody asked for
     its end, `answer` a person's answer under the key `resume` and what it answers under `interrupts`, `replay` which
-    dead letter it came back from.
+    dead letter it came back from, `fresh` that its thread is known to have no checkpoint.
     """
 
     job_id: str
@@ -96,6 +96,7 @@ class Claim:
     cancelling: bool = False
     answer: dict[str, Any] | None = None
     replay: int = 0
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,15 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Called:
+    """A job that was called off while no worker had it; `origin` is its message, where that was kept."""
+
+    thread_id: str
+    attempts: int
+    origin: Origin | None
+
+
+@dataclass(frozen=True)
 class Message:
     """A message to publish; `id` makes publishing it again harmless."""
 
@@ -152,6 +162,7 @@ class Finished:
     """The job has its outcome; `unpublished` is what the broker may not have yet."""
 
     status: str
+    attempts: int
     unpublished: tuple[Message, ...]
 
 

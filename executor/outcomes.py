@@ -46,10 +46,16 @@ class Outcomes:
     def failed(self, job: JobRequest, origin: Origin, cause: DeadLetter, claim: Claim | None = None) -> Outcome:
         """The job will not complete: a failed event, and its message among the dead letters."""
         attempts = claim.attempt if claim else 0
+        letter = self.dead_letter(job.job_id, origin, cause.reason, attempts, nth=_again(claim))
+        alone = self.lost(job, cause, claim)
+        return replace(alone, messages=(*alone.messages, letter))
+
+    def lost(self, job: JobRequest, cause: DeadLetter, claim: Claim | None = None) -> Outcome:
+        """The same of a job whose message is lost."""
+        attempts = claim.attempt if claim else 0
         error = {"type": cause.type, "message": cause.message, "retryable": cause.retryable, "attempts": attempts}
         event = self._say("failed", job, {"job_id": job.job_id, "error": error}, nth=_again(claim))
-        letter = self.dead_letter(job.job_id, origin, cause.reason, attempts, nth=_again(claim))
-        return Outcome("failed", None, error, (event, letter))
+        return Outcome("failed", None, error, (event,))
 
     def cancelled(self, job: JobRequest) -> Outcome:
         """Somebody asked for its end."""

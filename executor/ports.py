@@ -56,6 +56,9 @@ class Broker(Protocol):
     async def publish(self, message: Message) -> None:
         """Publish and wait until it is stored; raises TryAgain, or ExecutorError when it can never be."""
 
+    async def announce(self, message: Message) -> None:
+        """Publish what is no promise, without waiting; raises ExecutorError."""
+
 
 class Ledger(Protocol):
     """Who works on what; every method raises TryAgain."""

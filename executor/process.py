@@ -4,7 +4,6 @@ finish, publish, acknowledge: each may repeat, none may be skipped. Whatever die
 and finds in the ledger what is left to do.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -113,24 +112,20 @@ class Processor:
             await self._settle(held, self._outcomes.ended(held.job, held.claim, result, seconds))
 
     async def _run(self, held: Held) -> Result:
-        emit = partial(self._emit, held)
-        announcing = asyncio.create_task(self._announce(held))
-        try:
-            run = await self._agents.open(held.job, held.claim, emit)
-            return await held.finish(run, self._settings.job_timeout_seconds)
-        finally:
-            await announcing
+        await self._begin(held)
+        run = await self._agents.open(held.job, held.claim, partial(self._emit, held))
+        return await held.finish(run, self._settings.job_timeout_seconds)
 
-    async def _announce(self, held: Held) -> None:
+    async def _begin(self, held: Held) -> None:
         if held.claim.attempt > 1:
             self._emit(held, ("attempt", "", {"attempt": held.claim.attempt}))
-            return
-        await self._publish(self._outcomes.started(held.job))
+        else:
+            await self._announce(self._outcomes.started(held.job))
 
-    async def _publish(self, message: Message) -> None:
+    async def _announce(self, message: Message) -> None:
         """Say what is good to know and no promise."""
         try:
-            await self._broker.publish(message)
+            await self._broker.announce(message)
         except ExecutorError as error:
             log.warning("event not published", id=message.id, error=str(error))
 
@@ -142,7 +137,7 @@ class Processor:
                 log.warning("attempt failed", after=after, error=self._scrub(cause))
                 self._metrics.retries.inc()
                 await self._give_back(held, after, unused=False)
-                await self._publish(self._outcomes.progress(held.job, held.claim, self._scrub(cause), after))
+                await self._announce(self._outcomes.progress(held.job, held.claim, self._scrub(cause), after))
             case DeadLetter():
                 await self._fail(held, verdict)
 

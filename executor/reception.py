@@ -9,8 +9,10 @@ from hashlib import sha256
 
 import structlog
 
+from executor.ends import Ends
 from executor.events import ACCEPTED, Invalid, WakeUp, parse, read
 from executor.jobs import (
+    TERMINAL,
     Blocked,
     Busy,
     Claim,
@@ -39,9 +41,17 @@ THREAD_BUSY = DeadLetter("thread_busy", "thread_busy", "another job of the threa
 class Reception:
     """Claims the jobs of deliveries."""
 
-    def __init__(
-        self, ledger: Ledger, outbox: Outbox, outcomes: Outcomes, turns: Turns, accepted: frozenset[str] = ACCEPTED
+    def __init__(  # noqa: PLR0913 - each is one of its needs
+        self,
+        *,
+        ledger: Ledger,
+        outbox: Outbox,
+        outcomes: Outcomes,
+        turns: Turns,
+        ends: Ends,
+        accepted: frozenset[str] = ACCEPTED,
     ) -> None:
+        self._ends = ends
         self._ledger = ledger
         self._outbox = outbox
         self._outcomes = outcomes
@@ -97,7 +107,9 @@ class Reception:
 
     async def _turn_away(self, delivery: Delivery, job: JobRequest, why: Turned, origin: Origin) -> None:
         match why:
-            case Finished(_, unpublished):
+            case Finished(status, attempts, unpublished):
+                if status in TERMINAL:
+                    await self._ends.make_sure(job.thread_id, job.job_id, attempts, status)
                 await self._outbox.tell(job.thread_id, unpublished)
                 await delivery.ack()
             case Conflict():
@@ -111,6 +123,7 @@ class Reception:
     async def _reject(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)
         await self._ledger.reject(who, outcome)
+        self._ends.say(job.thread_id, job.job_id, 0, outcome.status)
         await self._outbox.tell(job.thread_id, outcome.messages)
         await delivery.ack()
 

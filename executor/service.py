@@ -8,6 +8,7 @@ from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.crash import armed
 from executor.desk import Desk
+from executor.ends import Ends
 from executor.housekeeping import Housekeeping
 from executor.leases import Leases
 from executor.ledger import Ledger, Register
@@ -17,6 +18,7 @@ from executor.process import Processor
 from executor.progress import Progress, Reader
 from executor.reception import Reception
 from executor.settings import Settings
+from executor.stranded import Stranded
 from executor.telemetry import Metrics
 from executor.turns import Turns
 from executor.worker import Worker
@@ -44,10 +46,15 @@ class Service:
         self._outbox = Outbox(opened.broker, opened.ledger, outcomes.wake)
         self._leases = Leases(opened.ledger)
         self._housekeeping = Housekeeping(opened.register, opened.savers.forget, settings.worker.keep_jobs_seconds)
-        self.desk = Desk(opened.register, self._outbox, agents, opened.reader, outcomes, opened.broker, accepted)
+        ends = Ends(opened.progress, opened.reader)
+        self._stranded = Stranded(opened.broker, opened.ledger, self._outbox, outcomes, ends)
+        self.desk = Desk(opened.register, self._outbox, agents, opened.reader, outcomes, opened.broker, ends, accepted)
         turns = Turns(opened.broker, opened.ledger, accepted)
+        reception = Reception(
+            ledger=opened.ledger, outbox=self._outbox, outcomes=outcomes, turns=turns, ends=ends, accepted=accepted
+        )
         processor = Processor(
-            reception=Reception(opened.ledger, self._outbox, outcomes, turns, accepted),
+            reception=reception,
             broker=opened.broker,
             ledger=opened.ledger,
             outbox=self._outbox,
@@ -73,6 +80,7 @@ class Service:
             beside = [
                 group.create_task(self._outbox.sweep(), name="sweep"),
                 group.create_task(self._housekeeping.run(), name="housekeeping"),
+                group.create_task(self._stranded.run(), name="stranded"),
                 group.create_task(self._call_off(), name="cancellations"),
                 group.create_task(self._opened.broker.watch(), name="watch"),
             ]

@@ -67,6 +67,12 @@ def worker_lost(attempts: int) -> DeadLetter:
     return DeadLetter(EXHAUSTED, "worker_lost", f"its worker died in each of {attempts} attempts", retryable=True)
 
 
+def stranded() -> DeadLetter:
+    """The end of a job that lost its worker and then its message."""
+    message = "its worker died, and its message left the stream before another worker took it"
+    return DeadLetter(EXHAUSTED, "worker_lost", message, retryable=True)
+
+
 def delay(attempt: int, jitter: Random) -> float:
     """Seconds before the next attempt: doubling from 1 to 60, the upper half at random so that jobs spread."""
     longest = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt)

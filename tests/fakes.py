@@ -13,6 +13,7 @@ from executor.jobs import (
     TERMINAL,
     Blocked,
     Busy,
+    Called,
     Claim,
     Completed,
     Conflict,
@@ -78,6 +79,9 @@ class FakeBroker:
     async def acknowledged(self) -> int:
         return 0
 
+    async def first(self) -> int:
+        return 2
+
     async def at(self, sequence: int) -> tuple[Mapping[str, str], bytes] | None:  # noqa: ARG002 - the port's
         return None
 
@@ -101,6 +105,9 @@ class FakeBroker:
             raise ExecutorError("too large")
         self.journal.append(("publish", message.id))
         self.stored.setdefault(message.id, message)
+
+    async def announce(self, message: Message) -> None:
+        await self.publish(message)
 
 
 @dataclass
@@ -261,14 +268,25 @@ class FakeLedger:
     async def resume(self, job_id: str, answer: object) -> Wake | None:  # noqa: ARG002 - the port's
         return self._wake(job_id) if self.rows[job_id].status == "interrupted" else None
 
-    async def cancel(self, job_id: str, said: Message) -> str | None:
+    async def cancel(self, job_id: str, say: Callable[[Called], Message]) -> Called | None:
         row = self.rows[job_id]
         row.cancelling = True
         if row.status in {"running", *TERMINAL}:
             return None
         row.status = "cancelled"
-        self._promise(job_id, [said])
-        return row.thread
+        called = Called(row.thread, row.attempts, row.kept)
+        self._promise(job_id, [say(called)])
+        return called
+
+    async def stranded(self, first: int) -> list[tuple[str, Claim]]:
+        await self._call("stranded")
+        gone = [job_id for job_id, row in self.rows.items() if row.sequence is not None and row.sequence < first]
+        found = []
+        for job_id in gone:
+            row = self.rows[job_id]
+            row.status, row.epoch = "running", row.epoch + 1
+            found.append((row.thread, Claim(job_id, row.epoch, row.attempts, 0.0, self.time)))
+        return found
 
     @property
     def time(self) -> datetime:
@@ -294,7 +312,7 @@ class FakeLedger:
             unpublished = [
                 said.message for said in self.outbox.values() if said.job_id == job_id and not said.published
             ]
-            return Finished(row.status, tuple(unpublished))
+            return Finished(row.status, row.attempts, tuple(unpublished))
         if row.lease_until > self.now:
             return Busy(row.lease_until - self.now)
         if not_before is not None and not_before > self.time:
@@ -389,8 +407,15 @@ class FakeStream:
 
     entries: list[Entry] = field(default_factory=list)
 
+    down: bool = False
+
     def emit(self, entry: Entry) -> None:
         self.entries.append(entry)
+
+    async def ended(self, thread_id: str, job_id: str) -> bool:
+        if self.down:
+            raise TryAgain("Dragonfly is down")
+        return any((entry.thread, entry.job, entry.type) == (thread_id, job_id, "end") for entry in self.entries)
 
 
 def completes(output: str = "done") -> Act:

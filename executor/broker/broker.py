@@ -59,23 +59,43 @@ class Broker:
 
         Raises TryAgain when the broker did not say that it has it, ExecutorError when it never will take it.
         """
+        headers = self._checked(message)
+        try:
+            await self.jetstream.publish(message.subject, message.body, headers=headers)
+        except nats.js.errors.NoStreamResponseError as error:
+            raise TryAgain(f"{message.subject}: no stream has this subject; run `agent-executor streams`") from error
+        except (*BROKER_ERRORS, TimeoutError) as error:
+            raise TryAgain(f"publishing to {message.subject}: {error!r}") from error
+
+    async def announce(self, message: Message) -> None:
+        """Publish what is no promise, without waiting for the stream; raises ExecutorError where that is in vain."""
+        headers = self._checked(message)
+        try:
+            await self.client.publish(message.subject, message.body, headers=headers)
+        except BROKER_ERRORS as error:
+            raise TryAgain(f"publishing to {message.subject}: {error!r}") from error
+
+    def _checked(self, message: Message) -> dict[str, str]:
+        """The headers of a message that may be published now."""
         sent = replace(message, headers={**message.headers, "Nats-Msg-Id": message.id})
         # A larger message would close the client for good (nats-py), so it must not get that far.
         if sent.size > self.client.max_payload:
             raise ExecutorError(f"{message.subject}: larger than the broker's limit of {self.client.max_payload} bytes")
         if not self.client.is_connected:
             raise TryAgain("NATS is not connected")  # the client would wait, and whoever publishes with it
-        try:
-            await self.jetstream.publish(sent.subject, sent.body, headers=sent.headers)
-        except nats.js.errors.NoStreamResponseError as error:
-            raise TryAgain(f"{message.subject}: no stream has this subject; run `agent-executor streams`") from error
-        except (*BROKER_ERRORS, TimeoutError) as error:
-            raise TryAgain(f"publishing to {message.subject}: {error!r}") from error
+        return sent.headers
 
     async def acknowledged(self) -> int:
         """The place in the jobs' stream up to which all is acknowledged; raises TryAgain."""
         floor = (await self._consumer()).ack_floor
         return floor.stream_seq if floor else 0
+
+    async def first(self) -> int:
+        """The place of the first message in the jobs' stream, or the one after its last; raises TryAgain."""
+        try:
+            return int((await self.jetstream.stream_info(self.settings.stream)).state.first_seq)
+        except (*BROKER_ERRORS, TimeoutError) as error:
+            raise TryAgain(f"asking NATS for the stream {self.settings.stream}: {error!r}") from error
 
     async def at(self, sequence: int) -> tuple[Mapping[str, str], bytes] | None:
         """The headers and body at a place in the jobs' stream, None where nothing is any more; raises TryAgain."""

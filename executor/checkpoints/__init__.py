@@ -16,7 +16,6 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from executor.checkpoints.committer import open_committer
 from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
-from executor.checkpoints.threads import Threads
 from executor.errors import TryAgain
 from executor.jobs import Claim
 from executor.settings import CheckpointSettings, PostgresSettings
@@ -45,11 +44,10 @@ async def open_savers(
         return
     serde = strict()
     keep = settings.writes == "keep"
-    threads = Threads(pool)
     async with open_committer(postgres.conninfo(), metrics) as committer:
 
         def of(claim: Claim) -> Saver:
-            return JobSaver(pool, serde, threads, Outgoing(claim, committer.commit, keep_writes=keep))
+            return JobSaver(pool, serde, Outgoing(claim, committer.commit, keep_writes=keep), fresh=claim.fresh)
 
         yield Savers(of, _forgetting(pool))
 

@@ -14,7 +14,6 @@ from psycopg_pool import AsyncConnectionPool
 
 from executor.checkpoints import insides
 from executor.checkpoints.outgoing import Outgoing, Written
-from executor.checkpoints.threads import Threads
 from executor.checkpoints.unit import Rows
 from executor.errors import TryAgain
 
@@ -27,17 +26,15 @@ class JobSaver(AsyncPostgresSaver):
     Every method raises TryAgain where the database fails, and LeaseLost once another worker owns the job.
     """
 
-    def __init__(self, pool: Pool, serde: SerializerProtocol, threads: Threads, outgoing: Outgoing) -> None:
+    def __init__(self, pool: Pool, serde: SerializerProtocol, outgoing: Outgoing, *, fresh: bool) -> None:
         super().__init__(pool, serde=serde)
-        self._threads = threads
-        # One of each for all the clones that LangGraph makes:
-        self._outgoing = outgoing
-        self._empty: dict[str, bool] = {}  # what the threads were when this run came to them
+        self._outgoing = outgoing  # one for all the clones that LangGraph makes
+        self._fresh = fresh  # the thread had no checkpoint when this run came to it
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The checkpoint that the config points at; of an empty thread only what this run has written is looked for."""
+        """The checkpoint that the config points at; of a fresh thread only what this run has written is looked for."""
         thread, ns, checkpoint_id = insides.place(config)
-        if not checkpoint_id and await self._was_empty(thread) and (thread, ns) not in self._outgoing.begun:
+        if self._fresh and not checkpoint_id and (thread, ns) not in self._outgoing.begun:
             return None
         return await super().aget_tuple(config)
 
@@ -74,11 +71,6 @@ class JobSaver(AsyncPostgresSaver):
                 lambda: self._dump_writes(thread, ns, str(checkpoint_id), task_id, task_path, writes),
             )
         )
-
-    async def _was_empty(self, thread: str) -> bool:
-        if thread not in self._empty:
-            self._empty[thread] = await self._threads.is_empty(thread)
-        return self._empty[thread]
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[psycopg.AsyncCursor[DictRow]]:

@@ -1,7 +1,7 @@
 """The worker's side of the ledger: claims, leases, outcomes, and what waits."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from json import dumps
 from typing import Any
@@ -26,15 +26,47 @@ from executor.jobs import (
     Wake,
 )
 from executor.ledger import sql
-from executor.ledger.pool import Connection, Pool, connected, fetch, transaction
+from executor.ledger.pool import Pool, connected, fetch, transaction
+from executor.ledger.together import Together
+
+LARGE_BYTES = 256 << 10  # such an outcome goes alone
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A job that a worker wants to claim."""
+
+    job: Identity
+    not_before: datetime | None
+    replay: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker's claim ends."""
+
+    claim: Claim
+    outcome: Outcome
+    kept: Origin | None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it writes."""
+        return sum(len(message.body) for message in self.outcome.messages) + len(self.kept.body if self.kept else b"")
 
 
 class Ledger:
-    """Every method is one round trip where nothing else is said, and raises TryAgain where the database fails."""
+    """Every method is one round trip where nothing else is said, and raises TryAgain where the database fails.
+
+    Claims, outcomes and what follows them are one for many jobs: each as if it were alone.
+    """
 
     def __init__(self, pool: Pool, lease_seconds: float) -> None:
         self._pool = pool
         self._lease = lease_seconds
+        self._claim = Together(self._claim_all, key=lambda wanted: wanted.job.thread_id)
+        self._finish = Together(self._finish_all, key=lambda ending: ending.claim.job_id)
+        self._settle = Together(self._settle_all, key=lambda told: told[0])
 
     async def claim(
         self, job: Identity, not_before: datetime | None = None, replay: int | None = None
@@ -43,13 +75,35 @@ class Ledger:
 
         A failed job is taken again, once, for each dead letter that it is a replay of.
         """
-        values = asdict(job) | {"lease": self._lease, "not_before": not_before, "replay": replay}
+        wanted = Wanted(job, not_before, replay or 0)
+        try:
+            claim = await self._claim(wanted)
+        except psycopg.errors.UniqueViolation:
+            return Blocked()  # somebody began on the thread at this moment
+        return claim or await self._refused(wanted)
+
+    async def _claim_all(self, wanted: Sequence[Wanted]) -> list[Claim | None]:
+        values = {
+            "lease": self._lease,
+            "job_ids": [each.job.job_id for each in wanted],
+            "thread_ids": [each.job.thread_id for each in wanted],
+            "digests": [each.job.digest for each in wanted],
+            "sequences": [each.job.sequence for each in wanted],
+            "not_befores": [each.not_before for each in wanted],
+            "replays": [each.replay for each in wanted],
+        }
         async with connected(self._pool) as connection:
-            try:
-                rows = await fetch(connection, sql.CLAIM, values)
-            except psycopg.errors.UniqueViolation:
-                return Blocked()  # somebody began on the thread at this moment
-            return Claim(job.job_id, **rows[0]) if rows else await _refused(connection, values)
+            claims = {row["job_id"]: Claim(**row) for row in await fetch(connection, sql.CLAIM, values)}
+        return [claims.get(each.job.job_id) for each in wanted]
+
+    async def _refused(self, wanted: Wanted) -> Turned:
+        values = asdict(wanted.job) | {"not_before": wanted.not_before, "replay": wanted.replay}
+        async with connected(self._pool) as connection:
+            row = (await fetch(connection, sql.REFUSED, values))[0]
+            if row["same"] is not False and row["ended"]:
+                unpublished = await fetch(connection, sql.UNPUBLISHED, {"job_id": wanted.job.job_id})
+                return Finished(row["status"], row["attempts"], tuple(Message(**message) for message in unpublished))
+        return _why(row)
 
     async def waiting(self, job_id: str) -> Waiting | None:
         """The job that waits here and the message that asked for it, or None where there is none."""
@@ -62,7 +116,7 @@ class Ledger:
 
     async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
         """Keep the job here until its thread is free or its time has come; False where it need not wait any more."""
-        values = asdict(job) | waiting_columns(origin) | {"not_before": not_before, "replay": origin.replay}
+        values = asdict(job) | waiting_columns(origin) | {"not_before": not_before, "replay": origin.replay or 0}
         async with transaction(self._pool) as connection:
             parked = bool(await fetch(connection, sql.PARK, values))
             if parked and not_before is None:
@@ -92,22 +146,42 @@ class Ledger:
 
         A job that is to go on later keeps the message that asked for it.
         """
-        written = {
-            "status": outcome.status,
-            "result": _json(outcome.result),
-            "error": _json(outcome.error),
-            "duration_ms": outcome.duration_ms,
+        ending = Ending(claim, outcome, kept)
+        ended = await self._finish(ending) if ending.size < LARGE_BYTES else (await self._finish_all([ending]))[0]
+        if not ended:
+            raise LeaseLost(claim.job_id)
+
+    async def _finish_all(self, endings: Sequence[Ending]) -> list[bool]:
+        outcomes = [ending.outcome for ending in endings]
+        kept = [ending.kept for ending in endings]
+        said = [(ending.claim.job_id, message) for ending in endings for message in ending.outcome.messages]
+        values = {
+            "job_ids": [ending.claim.job_id for ending in endings],
+            "epochs": [ending.claim.epoch for ending in endings],
+            "statuses": [outcome.status for outcome in outcomes],
+            "results": [_text(outcome.result) for outcome in outcomes],
+            "errors": [_text(outcome.error) for outcome in outcomes],
+            "durations": [outcome.duration_ms for outcome in outcomes],
+            "kept_subjects": [origin and origin.subject for origin in kept],
+            "kept_headers": [origin and dumps(dict(origin.headers)) for origin in kept],
+            "kept_bodies": [origin and origin.body for origin in kept],
+            "abouts": [job_id for job_id, _ in said],
         }
         async with connected(self._pool) as connection:
-            values = _of(claim) | written | waiting_columns(kept) | outbox_columns(outcome.messages)
-            if not await fetch(connection, sql.FINISH, values):
-                raise LeaseLost(claim.job_id)
+            rows = await fetch(connection, sql.FINISH, values | outbox_columns([message for _, message in said]))
+        ended = {row["job_id"] for row in rows}
+        return [ending.claim.job_id in ended for ending in endings]
 
     async def settle(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
         """Mark messages that the broker has, and wake the next job of the thread if it is free now."""
-        values = {"thread_id": thread_id, "ids": [message.id for message in published]}
+        return await self._settle((thread_id, [message.id for message in published]))
+
+    async def _settle_all(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[Wake]]:
+        values = {"thread_ids": [thread for thread, _ in told], "ids": [each for _, ids in told for each in ids]}
         async with connected(self._pool) as connection:
-            return [Wake(**row) for row in await fetch(connection, sql.SETTLE, values)]
+            rows = await fetch(connection, sql.SETTLE, values)
+        woken = {row["thread_id"]: Wake(row["job_id"], row["wakes"]) for row in rows}
+        return [[woken[thread]] if thread in woken else [] for thread, _ in told]
 
     async def reject(self, job: Identity, outcome: Outcome) -> None:
         """Write down a job that failed before any worker began with it; raises TryAgain where one did meanwhile."""
@@ -137,6 +211,15 @@ class Ledger:
             rows = await fetch(connection, sql.WAKE_DUE, {}) + await fetch(connection, sql.WAKE_AGAIN, {})
         return [Wake(**row) for row in rows]
 
+    async def stranded(self, first: int) -> list[tuple[str, Claim]]:
+        """Claim up to a hundred jobs that nobody has, and whose messages lay before the stream's first; their threads.
+
+        One that waits in the ledger needs no message, and is none of them.
+        """
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.STRANDED, {"lease": self._lease, "first": first})
+        return [(row.pop("thread_id"), Claim(elapsed=0.0, **row)) for row in rows]
+
     async def unknown(self, after: int, before: int) -> list[int]:
         """The places in the stream between the two that no job of the ledger came from."""
         async with connected(self._pool) as connection:
@@ -155,13 +238,9 @@ class Ledger:
             await connection.execute("SELECT FROM jobs, outbox, checkpoints LIMIT 0")
 
 
-async def _refused(connection: Connection, values: Mapping[str, Any]) -> Turned:
-    row = (await fetch(connection, sql.REFUSED, values))[0]
+def _why(row: Mapping[str, Any]) -> Turned:
     if row["same"] is False:
         return Conflict()
-    if row["ended"]:
-        unpublished = await fetch(connection, sql.UNPUBLISHED, {"job_id": values["job_id"]})
-        return Finished(row["status"], tuple(Message(**message) for message in unpublished))
     if row["leased"]:
         return Busy(row["leased"])
     if row["early"]:
@@ -175,6 +254,10 @@ def _of(claim: Claim) -> dict[str, Any]:
 
 def _json(value: Mapping[str, Any] | None) -> Json | None:
     return None if value is None else Json(value)
+
+
+def _text(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else dumps(value)
 
 
 def waiting_columns(origin: Origin | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Json
 
-from executor.jobs import Job, Message, Order, Wake
+from executor.jobs import Called, Job, Message, Order, Origin, Wake
 from executor.ledger import sql
 from executor.ledger.ledger import outbox_columns, waiting_columns
 from executor.ledger.pool import Pool, connected, fetch, transaction
@@ -61,17 +61,20 @@ class Register:
             rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json(answer)})
         return Wake(**rows[0]) if rows else None
 
-    async def cancel(self, job_id: str, said: Message) -> str | None:
-        """End the job, or have its worker end it; its thread where it ended here and now, None where a worker has it.
+    async def cancel(self, job_id: str, say: Callable[[Called], Message]) -> Called | None:
+        """End the job and promise what `say` says of it, or None where a worker has it and is to end it.
 
-        A job that has ended already stays as it is.
+        None as well for a job that has ended already; it stays as it is.
         """
         async with transaction(self._pool) as connection:
             rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
             if not rows or rows[0]["status"] != "cancelled":
                 return None
-            await connection.execute(sql.PROMISE, {"job_id": job_id} | outbox_columns([said]))
-        return str(rows[0]["thread_id"])
+            row = rows[0]
+            origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
+            called = Called(row["thread_id"], row["attempts"], origin)
+            await connection.execute(sql.PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
+        return called
 
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
         """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many jobs.

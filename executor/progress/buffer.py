@@ -79,11 +79,6 @@ class Progress:
             else:
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def check(self) -> None:
-        """Raise TryAgain unless the sink took what it was last given."""
-        if not self.up:
-            raise TryAgain("Dragonfly does not take events")
-
     async def flush(self) -> None:
         """Wait until all is written."""
         await self._nothing.wait()

@@ -2,25 +2,27 @@
 
     python -m tests.bench.checkpoints --rounds 5 --seconds 1.5 --at-once 8,32,64 --nodes quick,slow
 
-One process, one server, uvloop as in the service. Rounds are interleaved and each has its own order, so that whatever
-else the machine does falls on all; ratios are taken round by round, and only they travel.
+One process, one server. LangGraph's own savers run as they come, on asyncio's loop; ours as in the service, on uvloop
+with its settings of the garbage collector; those "in our process" are LangGraph's savers in the service's way. Rounds
+are interleaved and each has its own order, so that whatever else the machine does falls on all; ratios are taken round
+by round, and only they travel.
 """
 
 import argparse
 import asyncio
 import gc
-import os
 import statistics
 import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
@@ -30,16 +32,21 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from executor import checkpoints, embedded, migrate
+from executor.app import settle_memory
 from executor.settings import CheckpointSettings, PostgresSettings
 from executor.telemetry import Metrics
 from tests.bench.checkpoints_graphs import loop, three
 from tests.bench.graph import payload
+from tests.bench.watch import counted, cpu_seconds, postmaster
 from tests.integration.checkpoints.lab import claim_of
 
-STOCK_SYNC, STOCK_EXIT, OURS, KEEPING, MEMORY, NONE = VARIANTS = (
-    "stock, sync", "stock, exit", "ours, sync", "ours, sync, writes kept", "in memory", "none",
-)  # fmt: skip
+STOCK_SYNC, STOCK_EXIT, MEMORY, NONE = AS_THEY_COME = ("stock, sync", "stock, exit", "in memory", "none")
+OURS, KEEPING = "ours, sync", "ours, sync, writes kept"
+IN_OURS = {f"{name}, in our process": name for name in AS_THEY_COME}
+VARIANTS = (OURS, KEEPING, *AS_THEY_COME, *IN_OURS)
 BESIDE = (STOCK_SYNC, STOCK_EXIT, MEMORY)
+STORED = (OURS, KEEPING, STOCK_SYNC, STOCK_EXIT)
+USUAL_GC = gc.get_threshold()
 WARM = 12
 COUNTED = 100
 SEEDED = 50
@@ -61,6 +68,7 @@ COPIES = {
     "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path",
 }
 
+T = TypeVar("T")
 Job = Callable[[str], Awaitable[Any]]
 Figures = dict[str, float]
 Results = dict[tuple[str, int, str], list[Figures]]  # by nodes, at once, variant
@@ -78,14 +86,14 @@ class Rig:
 
     def job(self, variant: str, graph: Any, given: Callable[[], Any] = payload) -> Job:
         """What runs one job of this variant on the thread of this name."""
-        memory, stock = InMemorySaver(), checkpoints.stock(self.pool)
+        memory, stock, variant = InMemorySaver(), checkpoints.stock(self.pool), IN_OURS.get(variant, variant)
 
         async def run(name: str) -> Any:
             config: Any = {"configurable": {"thread_id": name}, "recursion_limit": 2 * STEPS}
             if variant == NONE:
                 return await graph.ainvoke(given(), config)
             savers = self.savers.get(variant)
-            saver = savers.of(claim_of(name, 1)) if savers else memory if variant == MEMORY else stock
+            saver = savers.of(claim_of(name, 1, fresh=True)) if savers else memory if variant == MEMORY else stock
             durability = "exit" if variant == STOCK_EXIT else "sync"
             return await graph.copy(update={"checkpointer": saver}).ainvoke(given(), config, durability=durability)
 
@@ -101,21 +109,6 @@ class Rig:
         cursor = await self.admin.execute(COUNTERS)
         row = await cursor.fetchone() or {}
         return {"wal": float(row["wal"]), "commits": float(row["xid"]), "pg": cpu_seconds(self.postmaster)}
-
-
-def cpu_seconds(postmaster: int) -> float:
-    """What the server's processes used so far, those that ended included."""
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(stat.parent.name) == postmaster:
-            total += sum(map(int, fields[11:15]))
-        elif int(fields[1]) == postmaster:
-            total += sum(map(int, fields[11:13]))
-    return total / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(rig: Rig, variant: str, nodes: str, at_once: int, seconds: float) -> Figures:
@@ -148,24 +141,15 @@ async def measure(rig: Rig, variant: str, nodes: str, at_once: int, seconds: flo
 async def statements(rig: Rig, variant: str) -> float:
     """SQL statements a job, out of the server's log, with 32 at once."""
     job, names = rig.job(variant, three("quick")), await rig.names(COUNTED)
-    await logging(rig, "all")
-    start, slots = rig.log.stat().st_size, asyncio.Semaphore(32)
+    slots = asyncio.Semaphore(32)
 
     async def one(name: str) -> None:
         async with slots:
             await job(name)
 
-    await asyncio.gather(*(one(name) for name in names))
-    await logging(rig, "none")
-    said = rig.log.read_bytes()[start:].decode(errors="replace").splitlines()
-    asked = [line for line in said if "LOG:  execute" in line or "LOG:  statement" in line]
-    return sum("ALTER SYSTEM" not in line and "pg_reload_conf" not in line for line in asked) / COUNTED
-
-
-async def logging(rig: Rig, what: str) -> None:
-    await rig.admin.execute(f"ALTER SYSTEM SET log_statement = '{what}'".encode())
-    await rig.admin.execute("SELECT pg_reload_conf()")
-    await asyncio.sleep(0.3)
+    async with counted(rig.admin, rig.log) as found:
+        await asyncio.gather(*(one(name) for name in names))
+    return found.count / COUNTED
 
 
 async def growth(rig: Rig, variant: str) -> str:
@@ -196,30 +180,46 @@ async def tidy(rig: Rig) -> None:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Rig]:
-    async with embedded.servers() as servers:
-        postgres = PostgresSettings.read(servers.environment())
-        await asyncio.to_thread(migrate.migrate, postgres, migrate.default_folder())
-        kwargs = postgres.conninfo() | {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-        settings = [CheckpointSettings.read({"EXECUTOR_CHECKPOINT_WRITES": writes}) for writes in ("drop", "keep")]
-        async with (
-            AsyncConnectionPool(kwargs=kwargs, min_size=8, max_size=8, open=False) as pool,
-            checkpoints.open_savers(settings[0], postgres, pool, Metrics()) as ours,
-            checkpoints.open_savers(settings[1], postgres, pool, Metrics()) as keeping,
-            await psycopg.AsyncConnection.connect(**kwargs) as admin,
-        ):
-            await admin.execute("ALTER SYSTEM SET autovacuum = off")
-            yield Rig(admin, pool, {OURS: ours, KEEPING: keeping}, postmaster(servers), servers.postgres.log)
+async def opened() -> AsyncIterator[tuple[Rig, Rig, asyncio.AbstractEventLoop]]:
+    """What runs on this loop, what runs on asyncio's own, and that loop, which has a thread of its own."""
+    loop = asyncio.SelectorEventLoop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    async with embedded.servers() as servers, opened_on(servers) as ours:
+        aside = opened_on(servers)
+        try:
+            yield ours, await on(loop, aside.__aenter__()), loop
+        finally:
+            await on(loop, aside.__aexit__(None, None, None))
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
 
 
-def postmaster(servers: embedded.Servers) -> int:
-    return int((servers.postgres.data / "postmaster.pid").read_text().split()[0])
+async def on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for what another loop does."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+@asynccontextmanager
+async def opened_on(servers: embedded.Servers) -> AsyncIterator[Rig]:
+    postgres = PostgresSettings.read(servers.environment())
+    await asyncio.to_thread(migrate.migrate, postgres, migrate.default_folder())
+    kwargs = postgres.conninfo() | {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    settings = [CheckpointSettings.read({"EXECUTOR_CHECKPOINT_WRITES": writes}) for writes in ("drop", "keep")]
+    async with (
+        AsyncConnectionPool(kwargs=kwargs, min_size=8, max_size=8, open=False) as pool,
+        checkpoints.open_savers(settings[0], postgres, pool, Metrics()) as ours,
+        checkpoints.open_savers(settings[1], postgres, pool, Metrics()) as keeping,
+        await psycopg.AsyncConnection.connect(**kwargs) as admin,
+    ):
+        await admin.execute("ALTER SYSTEM SET autovacuum = off")
+        yield Rig(admin, pool, {OURS: ours, KEEPING: keeping}, postmaster(servers), servers.postgres.log)
 
 
 async def run(rounds: int, seconds: float, levels: Sequence[int], nodes: Sequence[str]) -> None:
     results: Results = defaultdict(list)
     random = Random()  # noqa: S311 - an order, no secret
-    async with opened() as rig:
+    async with opened() as (rig, aside, loop):
         await seed(rig)
         for number in range(rounds):
             await tidy(rig)
@@ -227,14 +227,20 @@ async def run(rounds: int, seconds: float, levels: Sequence[int], nodes: Sequenc
                 for variant in random.sample(VARIANTS, len(VARIANTS)):
                     told = f"round {number + 1} of {rounds}: {kind}, {level}, {variant}"
                     print(f"\r{told:<60}", end="", file=sys.stderr)
-                    results[kind, level, variant].append(await measure(rig, variant, kind, level, seconds))
+                    if variant in AS_THEY_COME:
+                        gc.set_threshold(*USUAL_GC)
+                        work = on(loop, measure(aside, variant, kind, level, seconds))
+                    else:
+                        settle_memory()
+                        work = measure(rig, variant, kind, level, seconds)
+                    results[kind, level, variant].append(await work)
         print(file=sys.stderr)
         for kind, level in [(kind, level) for kind in nodes for level in levels]:
             print(f"{kind} nodes, {level} at once\n{table(results, kind, level)}\n")
-        counted = [f"{variant} {await statements(rig, variant):.2f}" for variant in VARIANTS[:4]]
+        counted = [f"{variant} {await statements(rig, variant):.2f}" for variant in STORED]
         print(f"SQL statements a job, 32 at once: {'; '.join(counted)}\n")
         print(f"A thread of {STEPS} steps that add a kilobyte each")
-        print("\n".join([await growth(rig, variant) for variant in VARIANTS[:4]]))
+        print("\n".join([await growth(rig, variant) for variant in STORED]))
 
 
 def table(results: Results, nodes: str, level: int) -> str:

@@ -20,7 +20,8 @@ TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 
 CLAIM = """
 INSERT INTO jobs AS job (job_id, thread_id, digest, status, epoch) VALUES (%(job)s, %(thread)s, '', 'running', 1)
-ON CONFLICT (job_id) DO UPDATE SET epoch = job.epoch + 1 RETURNING epoch
+ON CONFLICT (job_id) DO UPDATE SET epoch = job.epoch + 1
+RETURNING epoch, epoch = 1 AND NOT EXISTS (SELECT FROM checkpoints WHERE thread_id = %(thread)s)
 """
 
 
@@ -40,7 +41,7 @@ class Lab:
         cursor = await self.admin.execute(CLAIM, {"job": job, "thread": job})
         row = await cursor.fetchone()
         assert row is not None
-        return claim_of(job, row[0])
+        return claim_of(job, *row)
 
     async def saver(self, job: str) -> Any:
         """Our saver for a new claim of the job."""
@@ -61,8 +62,8 @@ class Lab:
         return found
 
 
-def claim_of(job: str, epoch: int) -> Claim:
-    return Claim(job, epoch, attempt=epoch, elapsed=0.0, at=datetime.now(UTC))
+def claim_of(job: str, epoch: int, fresh: bool = False) -> Claim:  # noqa: FBT001, FBT002 - a column of the claim's row
+    return Claim(job, epoch, attempt=epoch, elapsed=0.0, at=datetime.now(UTC), fresh=fresh)
 
 
 def at(thread: str, **where: str) -> Any:

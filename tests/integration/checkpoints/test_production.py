@@ -87,6 +87,20 @@ async def test_postgres_restarts_under_load(own_lab: Lab, own_postgres: Postgres
             assert found.checkpoint["channel_values"]["notes"] == ["ok"] * STEPS
 
 
+async def test_a_slow_disk_makes_batches_larger_and_loses_nothing(own_lab: Lab):
+    """Each commit waits a tenth of a second for the disk, and the jobs wait together."""
+    names = [uuid.uuid4().hex for _ in range(40)]
+    graphs = [three().copy(update={"checkpointer": await own_lab.saver(name)}) for name in names]
+    for setting in ("commit_delay = 100000", "commit_siblings = 0"):
+        await own_lab.ask(f"ALTER SYSTEM SET {setting}")
+    await own_lab.ask("SELECT pg_reload_conf()")
+    jobs = zip(graphs, names, strict=True)
+    results = await asyncio.gather(*(g.ainvoke({"notes": []}, at(name), durability="sync") for g, name in jobs))
+    assert results == [{"notes": ["ok"] * STEPS}] * len(names)
+    assert own_lab.value("batch_units_sum") / own_lab.value("batch_units_count") > len(names) / 2
+    assert [await own_lab.rows(name) for name in names] == [[STEPS + 2, STEPS + 2, 0]] * len(names)
+
+
 async def test_a_database_that_stays_away_is_not_waited_for_for_ever(
     own_lab: Lab, own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ):
@@ -101,7 +115,8 @@ async def test_a_database_that_stays_away_is_not_waited_for_for_ever(
 
 
 async def test_a_read_that_fails_is_to_be_tried_again(own_lab: Lab):
-    saver = await own_lab.saver(name := uuid.uuid4().hex)
+    name = (await own_lab.claim()).job_id
+    saver = await own_lab.saver(name)
     await own_lab.ask("ALTER TABLE checkpoints RENAME TO elsewhere")
     for where in ({}, {"checkpoint_id": "x"}):
         with pytest.raises(TryAgain, match="Postgres: UndefinedTable"):

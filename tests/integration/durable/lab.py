@@ -38,6 +38,10 @@ class Lab:
     def origin(self, name: str, body: bytes = b"body", **headers: str) -> Origin:
         return Origin(self.id(name), "agent.execute.tests", headers, body)
 
+    def another(self) -> Ledger:
+        """The ledger as another worker has it."""
+        return Ledger(self.pool, LEASE)
+
     async def claim(self, name: str, content: str = "", **more: Any) -> Claim | Turned:
         return await self.ledger.claim(self.identity(name, content), **more)
 
@@ -62,7 +66,8 @@ class Lab:
         return [self.named(wake.job_id) for wake in await self.ledger.wakes() if wake.job_id.startswith(self.tag)]
 
     async def cancel(self, name: str) -> str | None:
-        return await self.register.cancel(self.id(name), message(f"{self.id(name)}:cancelled"))
+        called = await self.register.cancel(self.id(name), lambda _: message(f"{self.id(name)}:cancelled"))
+        return called.thread_id if called else None
 
     async def job(self, name: str) -> Job:
         found = await self.register.job(self.id(name))

@@ -57,6 +57,8 @@ async def test_a_worker_that_is_killed_when_its_job_is(point, place, fork, model
         assert calls(model, job) == [0, 1, 2]
     attempts = {row["job_id"]: row["attempts"] for row in await place.rows("SELECT job_id, attempts FROM jobs")}
     assert attempts == {first: 2 if point in CUT_SHORT else 1, second: 1}
+    ends = [entry["job"] for entry in await place.entries(thread["thread_id"]) if entry["type"] == "end"]
+    assert sorted(ends) == sorted((first, second))
 
 
 def test_where_no_point_is_named_nothing_stands_in_the_way():

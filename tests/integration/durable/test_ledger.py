@@ -18,7 +18,7 @@ SOON = timedelta(seconds=60)
 
 async def test_a_new_job_is_claimed_in_its_first_attempt_and_epoch(lab):
     claim = await lab.claim("a")
-    assert claim == Claim(lab.id("a"), epoch=1, attempt=1, elapsed=0.0, at=claim.at)
+    assert claim == Claim(lab.id("a"), epoch=1, attempt=1, elapsed=0.0, at=claim.at, fresh=True)
     job = await lab.job("a")
     assert (job.status, job.attempts, job.started_at, job.finished_at) == ("running", 1, claim.at, None)
 
@@ -33,13 +33,48 @@ async def test_a_job_that_somebody_has_is_busy_for_as_long_as_its_lease(lab):
 
 
 async def test_one_of_many_who_claim_at_once_gets_the_job(lab):
-    got = await asyncio.gather(*(lab.claim("a") for _ in range(8)))
+    got = await asyncio.gather(*(lab.another().claim(lab.identity("a")) for _ in range(8)))
     assert sorted(type(each).__name__ for each in got) == ["Busy"] * 7 + ["Claim"]
 
 
 async def test_one_of_many_jobs_that_begin_on_a_thread_at_once_begins(lab):
-    got = await asyncio.gather(*(lab.claim(f"j{n}@t") for n in range(8)))
+    got = await asyncio.gather(*(lab.another().claim(lab.identity(f"j{n}@t")) for n in range(8)))
     assert sorted(type(each).__name__ for each in got) == ["Blocked"] * 7 + ["Claim"]
+
+
+async def test_many_jobs_of_one_worker_begin_and_end_together_and_each_gets_its_own_answer(lab):
+    stale = await lab.begin("old")
+    await lab.expire_lease("old")
+    await lab.begin("old")
+    assert await lab.park("next@b") is False
+    claims = await asyncio.gather(*map(lab.begin, ("a", "b@b", "c")))
+    assert [claim.job_id for claim in claims] == [lab.id("a"), lab.id("b"), lab.id("c")]
+    assert await lab.park("next@b")
+    ended = await asyncio.gather(*map(lab.finish, (*claims, stale)), return_exceptions=True)
+    assert [type(each).__name__ for each in ended] == ["Outcome"] * 3 + ["LeaseLost"]
+    assert [len(await lab.promised(name)) for name in ("a", "b", "c", "old")] == [1, 1, 1, 0]
+    wakes = await asyncio.gather(*map(lab.settle, ("a", "b", "c")))
+    assert [woken(each, lab) for each in wakes] == [[], [("next", 1)], []]
+
+
+async def test_an_outcome_that_cannot_be_written_is_no_hindrance_to_others(lab):
+    good, bad = await asyncio.gather(lab.begin("good"), lab.begin("bad"))
+    broken = replace(lab.outcome(bad.job_id, "completed"), status="no such status")
+    written = lab.ledger.finish(good, lab.outcome(good.job_id, "completed")), lab.ledger.finish(bad, broken)
+    errors = await asyncio.gather(*written, return_exceptions=True)
+    assert [type(error).__name__ for error in errors] == ["NoneType", "CheckViolation"]
+    assert await lab.states("good", "bad") == ["completed", "running"]
+
+
+async def test_only_the_first_claim_on_a_thread_without_checkpoints_is_fresh(lab):
+    await lab.ask(
+        "INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, checkpoint) VALUES (%(id)s, '', 'c', '{}')",
+        id=lab.id("t"),
+    )
+    first, other = await lab.begin("a"), await lab.begin("b@t")
+    await lab.ledger.release(first, unused=True)
+    again = await lab.begin("a")
+    assert [claim.fresh for claim in (first, other, again)] == [True, False, False]
 
 
 async def test_a_lease_that_ran_out_is_taken_over_and_the_attempt_counted(lab):
@@ -85,9 +120,9 @@ async def test_an_outcome_and_what_it_promises_are_one_commit(lab):
     assert (job.status, job.result, job.error, job.duration_ms) == ("completed", {"output": "x"}, None, 5)
     assert job.finished_at is not None
     assert await lab.promised("a") == [{"id": f"{lab.id('a')}:completed", "marked": False}]
-    assert await lab.claim("a") == Finished("completed", outcome.messages)
+    assert await lab.claim("a") == Finished("completed", 1, outcome.messages)
     assert await lab.settle("a", *outcome.messages) == []
-    assert await lab.claim("a") == Finished("completed", ())
+    assert await lab.claim("a") == Finished("completed", 1, ())
 
 
 async def test_a_job_ends_once(lab):
@@ -202,7 +237,7 @@ async def test_an_interrupted_job_holds_its_thread_and_goes_on_with_an_answer(la
     claim = await lab.begin("a@t")
     await lab.finish(claim, "interrupted", kept=lab.origin("a"))
     assert await lab.settle("t") == []
-    assert await lab.claim("a@t") == Finished("interrupted", lab.outcome(lab.id("a"), "interrupted").messages)
+    assert await lab.claim("a@t") == Finished("interrupted", 1, lab.outcome(lab.id("a"), "interrupted").messages)
     assert await lab.claim("b@t") == Blocked()
     assert await lab.park("b@t")
     assert await lab.swept() == []
@@ -485,3 +520,41 @@ async def test_a_database_that_only_reads_is_one_that_is_away(lab, postgres):
                     await other.claim("a")
         finally:
             await admin.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+
+
+async def test_a_job_whose_worker_and_message_are_gone_is_claimed_to_be_ended(lab):
+    """Not one that is leased, nor one that waits here, nor one whose message is still in the stream."""
+    for name in ("dead", "given back", "leased", "kept"):
+        await lab.begin(name)
+    await lab.ask(
+        "UPDATE jobs SET lease_until = now() - interval '2 minutes' WHERE job_id = ANY(%(ids)s)",
+        ids=[lab.id("dead"), lab.id("kept")],
+    )
+    await lab.ask(
+        "UPDATE jobs SET status = 'queued', lease_until = NULL WHERE job_id = %(id)s", id=lab.id("given back")
+    )
+    await lab.ask("UPDATE jobs SET body = 'waits here' WHERE job_id = %(id)s", id=lab.id("kept"))
+    assert await lab.ledger.stranded(first=1) == []
+    found = await lab.ledger.stranded(first=100)
+    mine = {thread: claim for thread, claim in found if claim.job_id.startswith(lab.tag)}
+    assert {lab.named(thread): (claim.epoch, claim.attempt) for thread, claim in mine.items()} == {
+        "dead": (2, 1),
+        "given back": (2, 1),
+    }
+    await lab.finish(mine[lab.id("dead")], "failed")
+    assert await lab.states("dead", "leased", "kept") == ["failed", "running", "running"]
+
+
+async def test_a_woken_job_whose_worker_died_is_asked_for_again(lab):
+    before = await lab.begin("a@t")
+    assert await lab.park("b@t")
+    await lab.finish(before)
+    assert woken(await lab.settle("t"), lab) == [("b", 1)]
+    await lab.begin("b@t")
+    assert await lab.swept() == []
+    await lab.ask(
+        "UPDATE jobs SET woken_at = now() - interval '2 minutes', lease_until = now() - interval '2 minutes'"
+        " WHERE job_id = %(id)s",
+        id=lab.id("b"),
+    )
+    assert await lab.swept() == ["b"]

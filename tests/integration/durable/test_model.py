@@ -28,9 +28,9 @@ async def test_the_ledger_does_what_the_model_says(postgres):
 
 
 BUGS = {
-    "an outcome is not fenced": ("FINISH", "AND epoch = %(epoch)s ", ""),
+    "an outcome is not fenced": ("FINISH", "AND jobs.epoch = asked.epoch", ""),
     "a release is not fenced": ("RELEASE", "AND epoch = %(epoch)s ", ""),
-    "a renewal is not fenced": ("RENEW", "AND jobs.epoch = held.epoch ", ""),
+    "a renewal is not fenced": ("RENEW", "AND jobs.epoch = claimed.epoch", ""),
     "a claim does not raise the epoch": ("CLAIM", "epoch = job.epoch + 1", "epoch = job.epoch"),
     "a claim does not look at the lease": ("CLAIM", "AND coalesce(job.lease_until <= now(), true)", ""),
     "nobody is woken": ("WAKE_DUE", "status = 'parked' AND job_id IN (", "false AND job_id IN ("),

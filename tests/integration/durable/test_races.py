@@ -148,7 +148,7 @@ async def test_who_parks_again_under_the_eyes_of_who_wakes_it_is_not_lost(lab):
     before = await lab.begin("a@t")
     assert await lab.park("b@t")
     await lab.finish(before)
-    values = asdict(lab.identity("b@t")) | waiting_columns(lab.origin("b")) | {"not_before": None, "replay": None}
+    values = asdict(lab.identity("b@t")) | waiting_columns(lab.origin("b")) | {"not_before": None, "replay": 0}
     async with lab.pool.connection() as connection, connection.transaction():
         await connection.execute(sql.PARK, values)
         settling = asyncio.create_task(lab.settle("t"))

@@ -7,6 +7,7 @@ import pytest
 
 from contract import EXECUTE_TYPE
 from executor.embedded.loopback import wait_until
+from executor.ends import Ends
 from executor.events import parse
 from executor.jobs import Claim
 from executor.leases import Held, Leases
@@ -42,8 +43,16 @@ class World:
         self.leases = Leases(self.ledger)
         outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
         self.outbox = Outbox(self.broker, self.ledger, outcomes.wake)
+        self.ends = Ends(self.stream, self.stream)
+        reception = Reception(
+            ledger=self.ledger,
+            outbox=self.outbox,
+            outcomes=outcomes,
+            turns=Turns(self.broker, self.ledger),
+            ends=self.ends,
+        )
         self.processor = Processor(
-            reception=Reception(self.ledger, self.outbox, outcomes, Turns(self.broker, self.ledger)),
+            reception=reception,
             broker=self.broker,
             ledger=self.ledger,
             outbox=self.outbox,

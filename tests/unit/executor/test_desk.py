@@ -1,6 +1,7 @@
 """The front desk: whoever is told that a job is taken has a job that will run."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -29,7 +30,7 @@ class FakeEntries:
 @pytest.fixture
 def desk(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
-    return Desk(world.ledger, world.outbox, world.agents, FakeEntries(), outcomes, world.broker)
+    return Desk(world.ledger, world.outbox, world.agents, FakeEntries(), outcomes, world.broker, world.ends)
 
 
 def request(desk, job_id="j", **changes):
@@ -106,3 +107,16 @@ async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worke
     await desk.cancel("runs")
     assert world.told("waits:cancelled") == {"job_id": "waits"}
     assert world.broker.called_off == ["runs"]
+    assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
+        ("waits", "end", {"status": "cancelled"})
+    ]
+
+
+async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_was(world, desk):
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    kept = event("waits", attributes={"traceparent": traceparent})
+    await desk.submit([desk.read({"content-type": "application/cloudevents+json"}, kept)])
+    world.ledger.rows["waits"].kept = Origin("waits", "agent.execute.http", {}, kept)
+    await desk.cancel("waits")
+    said = json.loads(world.broker.stored["waits:cancelled"].body)
+    assert said["traceparent"] == traceparent

@@ -1,0 +1,38 @@
+"""A thread's stream says of each job that it ended, also of one that had no worker at its end."""
+
+from typing import Protocol
+
+import structlog
+
+from executor.entries import Entry
+from executor.errors import TryAgain
+from executor.ports import Stream
+
+log = structlog.get_logger()
+
+
+class Entries(Protocol):
+    """Where the entries of a thread are read back from."""
+
+    async def ended(self, thread_id: str, job_id: str) -> bool:
+        """Whether the stream says that the job ended; raises TryAgain."""
+
+
+class Ends:
+    """Writes the last entries of jobs."""
+
+    def __init__(self, progress: Stream, entries: Entries) -> None:
+        self._progress = progress
+        self._entries = entries
+
+    def say(self, thread_id: str, job_id: str, attempt: int, status: str) -> None:
+        """The job ended so."""
+        self._progress.emit(Entry(thread_id, job_id, attempt, "end", "", {"status": status}))
+
+    async def make_sure(self, thread_id: str, job_id: str, attempt: int, status: str) -> None:
+        """Say it unless the stream does: whoever wrote the outcome may have died before."""
+        try:
+            if not await self._entries.ended(thread_id, job_id):
+                self.say(thread_id, job_id, attempt, status)
+        except TryAgain as error:
+            log.warning("not known whether the stream has its end", job=job_id, error=str(error))

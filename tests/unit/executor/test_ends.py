@@ -1,0 +1,54 @@
+"""A stream says once of each job that it ended, whoever was there at its end."""
+
+import pytest
+
+from executor.outcomes import Outcomes
+from executor.stranded import Stranded
+from tests.unit.executor.conftest import NATS
+
+pytestmark = pytest.mark.anyio
+
+END = ("end", {"status": "completed"})
+
+
+async def test_a_finished_job_that_comes_again_does_not_end_twice(world):
+    await world.process(world.delivery(), world.delivery())
+    assert world.entries.count(END) == 1
+
+
+async def test_a_finished_job_that_comes_again_ends_where_its_worker_died_before_it_said_so(world):
+    await world.process(world.delivery())
+    world.stream.entries.clear()
+    await world.process(world.delivery())
+    assert world.entries == [END]
+
+
+async def test_a_stream_that_is_away_keeps_no_message_from_being_acknowledged(world):
+    await world.process(world.delivery())
+    world.stream.down = True
+    assert ("ack", 2) in await world.process(world.delivery(sequence=2))
+
+
+async def test_a_rejected_job_ends_in_the_stream(world):
+    await world.claimed("first")
+    rejected = world.delivery("second", 2, thread_id="first", attributes={"multitask": "reject"})
+    await world.process(rejected)
+    assert world.entries == [("end", {"status": "failed"})]
+
+
+async def test_a_job_without_worker_and_message_fails_without_a_dead_letter(world):
+    await world.claimed("lost", 1)
+    outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
+    await Stranded(world.broker, world.ledger, world.outbox, outcomes, world.ends).round()
+    assert world.told("lost:failed") == {
+        "job_id": "lost",
+        "error": {
+            "type": "worker_lost",
+            "message": "its worker died, and its message left the stream before another worker took it",
+            "retryable": True,
+            "attempts": 1,
+        },
+    }
+    assert list(world.broker.stored) == ["lost:failed"]
+    assert world.entries == [("end", {"status": "failed"})]
+    assert (await world.ledger.job("lost")).status == "failed"

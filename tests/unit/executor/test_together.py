@@ -1,0 +1,76 @@
+import asyncio
+
+import pytest
+
+from executor.errors import TryAgain
+from executor.ledger.together import MOST, Together
+
+pytestmark = pytest.mark.anyio
+
+
+class Asks:
+    """Doubles numbers, and notes which travelled together; negative ones spoil whatever they are in."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.error: Exception | None = None
+
+    async def __call__(self, numbers):
+        self.asked.append(list(numbers))
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        if bad := [number for number in numbers if number < 0]:
+            raise ValueError(bad[0])
+        return [2 * number for number in numbers]
+
+
+@pytest.fixture
+def asks():
+    return Asks()
+
+
+@pytest.fixture
+def together(asks):
+    return Together(asks, key=lambda number: number % 100)
+
+
+async def test_the_first_goes_alone_and_those_that_come_meanwhile_go_together(asks, together):
+    first = asyncio.create_task(together(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert list(await asyncio.gather(first, together(2), together(3))) == [2, 4, 6]
+    assert asks.asked == [[1], [2, 3]]
+
+
+async def test_two_with_the_same_key_never_travel_together(asks, together):
+    assert list(await asyncio.gather(together(1), together(101), together(2))) == [2, 202, 4]
+    assert asks.asked == [[1, 2], [101]]
+
+
+async def test_no_more_travel_than_a_statement_should_hold(asks):
+    together = Together(asks, key=lambda number: number)
+    await asyncio.gather(*map(together, range(MOST + 1)))
+    assert [len(numbers) for numbers in asks.asked] == [MOST, 1]
+
+
+async def test_none_fails_for_the_sake_of_another(together):
+    answers = await asyncio.gather(together(1), together(-2), together(3), return_exceptions=True)
+    assert [repr(answer) for answer in answers] == ["2", "ValueError(-2)", "6"]
+
+
+async def test_where_the_database_fails_nobody_is_asked_alone(asks, together):
+    asks.error = TryAgain("Postgres")
+    answers = await asyncio.gather(together(1), together(2), return_exceptions=True)
+    assert list(answers) == [asks.error, asks.error]
+    assert asks.asked == [[1, 2]]
+    asks.error = None
+    assert await together(3) == 6
+
+
+async def test_who_is_cancelled_keeps_nobody_from_an_answer(asks, together):
+    gone, stays = asyncio.create_task(together(1)), asyncio.create_task(together(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == 4
+    assert asks.asked == [[1, 2]]

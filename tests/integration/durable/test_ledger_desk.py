@@ -1,0 +1,108 @@
+"""People's side of the ledger: they ask for jobs, look at them and end them."""
+
+import asyncio
+
+import pytest
+
+from executor.errors import LeaseLost
+from executor.jobs import Blocked, Finished, Order, Waiting
+from tests.integration.durable.lab import message, woken
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_over_http_blocks_nobody_before_it_is_in_the_stream(lab):
+    order = Order(lab.identity("http@t", placed=False), message("m"))
+    assert await lab.register.queue([order]) is None
+    claim = await lab.begin("b@t")
+    assert await lab.claim("http@t") == Blocked()
+    assert await lab.park("c@t")
+    await lab.finish(claim)
+    assert woken(await lab.settle("t"), lab) == [("c", 1)]
+
+
+async def test_jobs_are_queued_all_or_none(lab):
+    orders = [Order(lab.identity(name), message(f"{lab.id(name)}:execute")) for name in ("a", "b")]
+    taken = Order(lab.identity("a", content="other"), message("never"))
+    assert await lab.register.queue(orders[:1]) is None
+    assert await lab.register.queue([orders[1], taken]) == 1
+    assert await lab.register.job(lab.id("b")) is None
+    assert await lab.register.queue(orders) is None
+    assert await lab.states("a", "b") == ["queued", "queued"]
+    assert await lab.promised("a") == [{"id": f"{lab.id('a')}:execute", "marked": False}]
+
+
+async def test_a_job_too_large_for_a_message_is_kept_until_it_ends(lab):
+    order = Order(lab.identity("a", placed=False), message("wake"), lab.origin("a", b"x" * 3_000_000))
+    await lab.register.queue([order])
+    assert await lab.ledger.waiting(lab.id("a")) == Waiting(None, lab.origin("a", b"x" * 3_000_000))
+    await lab.finish(await lab.begin("a"))
+    assert await lab.ledger.waiting(lab.id("a")) is None
+
+
+@pytest.mark.parametrize("status", ["queued", "parked", "interrupted", "given back", "worker lost"])
+async def test_what_nobody_works_on_is_cancelled_here_and_now(lab, status):
+    match status:
+        case "queued":
+            await lab.register.queue([Order(lab.identity("a@t"), message(f"{lab.id('a')}:execute"))])
+        case "parked":
+            await lab.begin("z@t")
+            assert await lab.park("a@t")
+        case "interrupted":
+            await lab.finish(await lab.begin("a@t"), "interrupted", kept=lab.origin("a"))
+        case "given back":
+            await lab.ledger.release(await lab.begin("a@t"), unused=False)
+        case "worker lost":
+            stale = await lab.begin("a@t")
+            await lab.expire_lease("a")
+    assert [await lab.cancel("a"), await lab.cancel("a")] == [lab.id("t"), None]
+    assert await lab.state("a") == "cancelled"
+    assert {"id": f"{lab.id('a')}:cancelled", "marked": False} in await lab.promised("a")
+    assert isinstance(await lab.claim("a@t"), Finished)
+    assert await lab.ledger.waiting(lab.id("a")) is None
+    assert await lab.register.resume(lab.id("a"), "yes") is None
+    if status == "worker lost":
+        assert await lab.ledger.renew([stale]) == {}
+        with pytest.raises(LeaseLost):
+            await lab.finish(stale)
+
+
+async def test_a_running_job_is_ended_by_its_worker_or_by_the_next(lab):
+    claim = await lab.begin("a")
+    assert await lab.cancel("a") is None
+    assert await lab.ledger.renew([claim]) == {lab.id("a"): True}
+    await lab.ledger.release(claim, unused=True)
+    assert (await lab.begin("a")).cancelling
+
+
+async def test_a_running_job_that_ends_by_itself_first_stays_as_it_ended(lab):
+    claim = await lab.begin("a")
+    await lab.cancel("a")
+    await lab.finish(claim)
+    assert [await lab.cancel("a"), await lab.state("a")] == [None, "completed"]
+
+
+async def test_a_job_that_is_to_be_ended_does_not_begin_to_wait_for_a_person(lab):
+    claim = await lab.begin("a")
+    await lab.cancel("a")
+    with pytest.raises(LeaseLost):
+        await lab.finish(claim, "interrupted", kept=lab.origin("a"))
+    await lab.expire_lease("a")
+    assert (await lab.begin("a")).cancelling
+
+
+async def test_no_job_is_cancelled_twice_nor_an_unknown_one(lab):
+    assert await lab.cancel("unknown") is None
+    got = await asyncio.gather(*(lab.cancel("unknown") for _ in range(3)))
+    assert got == [None] * 3
+
+
+async def test_jobs_are_listed_newest_first_page_by_page_by_status(lab):
+    for name in ("a", "b", "c"):
+        await lab.begin(name)
+    await lab.finish(await lab.begin("d"))
+    first = await lab.register.jobs(2, "running")
+    rest = await lab.register.jobs(500, "running", first[-1])
+    assert [lab.named(job.job_id) for job in first] == ["c", "b"]
+    assert lab.named(rest[0].job_id) == "a"
+    assert all(job.status == "running" for job in rest)

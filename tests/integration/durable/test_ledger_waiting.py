@@ -1,0 +1,158 @@
+"""What waits in the ledger, and who wakes it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from executor.jobs import Blocked, Claim, Early, Finished, Waiting, Wake
+from tests.integration.durable.lab import woken
+
+pytestmark = pytest.mark.anyio
+
+SOON = timedelta(seconds=60)
+
+
+async def test_an_early_job_is_parked_until_its_time_and_blocks_nobody_meanwhile(lab):
+    due = datetime.now(UTC) + SOON
+    assert await lab.claim("a@t", not_before=due) == Early()
+    assert await lab.park("a@t", due)
+    assert await lab.swept() == []
+    await lab.finish(await lab.begin("b@t"))
+    assert await lab.settle("t") == []
+    await lab.ask("UPDATE jobs SET not_before = now() WHERE job_id = %(id)s", id=lab.id("a"))
+    assert await lab.swept() == ["a"]
+    assert (await lab.begin("a@t")).attempt == 1
+
+
+async def test_an_early_job_that_came_again_and_is_due_now_begins(lab):
+    assert await lab.park("a", datetime.now(UTC) + SOON)
+    assert isinstance(await lab.claim("a", not_before=datetime.now(UTC) - SOON), Claim)
+
+
+async def test_a_parked_job_keeps_the_message_that_asked_for_it_until_it_ends(lab):
+    await lab.begin("a@t")
+    assert await lab.park("b@t", **{"X-Own": "ä"})
+    assert await lab.ledger.waiting(lab.id("b")) == Waiting(2, lab.origin("b", **{"X-Own": "ä"}))
+    assert await lab.ledger.waiting(lab.id("a")) is None
+    await lab.cancel("b")
+    assert await lab.ledger.waiting(lab.id("b")) is None
+
+
+async def test_what_ends_wakes_the_next_of_its_thread_and_no_other(lab):
+    first = await lab.begin("a@t")
+    await lab.begin("x@u")
+    for name in ("c@t", "b@t", "y@u"):
+        lab.identity(name)
+    for name in ("b@t", "c@t", "y@u"):
+        assert await lab.park(name)
+    await lab.finish(first)
+    assert woken(await lab.settle("t"), lab) == [("c", 1)]
+    assert await lab.settle("t") == []
+    assert await lab.swept() == []
+    assert await lab.states("b", "c", "y") == ["parked", "queued", "parked"]
+    assert await lab.claim("b@t") == Blocked()
+    await lab.finish(await lab.begin("c@t"))
+    assert woken(await lab.settle("t"), lab) == [("b", 1)]
+
+
+async def test_the_sweep_wakes_who_was_not_woken_once(lab):
+    await lab.finish(await lab.begin("a@t"))
+    claim = await lab.begin("b@t")
+    for name in ("c@t", "d@t"):
+        assert await lab.park(name)
+    await lab.finish(claim)
+    assert [await lab.swept() for _ in range(2)] == [["c"], []]
+
+
+async def test_many_who_settle_and_sweep_at_once_wake_one(lab):
+    claim = await lab.begin("a@t")
+    for name in ("b@t", "c@t", "d@t"):
+        assert await lab.park(name)
+    await lab.finish(claim)
+    got = await asyncio.gather(*(lab.settle("t") for _ in range(4)), *(lab.ledger.wakes() for _ in range(3)))
+    assert [each for wakes in got for each in woken(wakes, lab) if each[0] in "bcd"] == [("b", 1)]
+
+
+async def test_who_was_woken_and_never_began_is_asked_for_again_by_the_same_message(lab):
+    claim = await lab.begin("a@t")
+    assert await lab.park("b@t")
+    await lab.finish(claim)
+    [wake] = await lab.settle("t")
+    await lab.ask("UPDATE jobs SET woken_at = now() - interval '2 minutes' WHERE job_id = %(id)s", id=lab.id("b"))
+    assert wake in await lab.ledger.wakes()
+    assert wake not in await lab.ledger.wakes()
+
+
+async def test_what_need_not_wait_any_more_is_not_parked(lab):
+    await lab.finish(await lab.begin("a@t"))
+    assert not await lab.park("b@t")
+    assert await lab.ask("SELECT FROM jobs WHERE job_id = %(id)s", id=lab.id("b")) == []
+
+
+async def test_what_another_worker_has_is_not_parked(lab):
+    """Its message must not be acknowledged: it is what brings the job back when that worker dies."""
+    lab.identity("late@t")
+    await lab.begin("b@t")
+    assert await lab.park("late@t")
+    assert not await lab.park("b@t")
+    assert await lab.state("b") == "running"
+    assert not await lab.park("b@t", datetime.now(UTC) + SOON)
+
+
+async def test_an_interrupted_job_holds_its_thread_and_goes_on_with_an_answer(lab):
+    claim = await lab.begin("a@t")
+    await lab.finish(claim, "interrupted", kept=lab.origin("a"))
+    assert await lab.settle("t") == []
+    assert await lab.claim("a@t") == Finished("interrupted", 1, lab.outcome(lab.id("a"), "interrupted").messages)
+    assert await lab.claim("b@t") == Blocked()
+    assert await lab.park("b@t")
+    assert await lab.swept() == []
+    assert (await lab.job("a")).result == {"interrupts": [{"id": "q", "value": "sure?"}]}
+    assert await lab.register.resume(lab.id("a"), "yes") == Wake(lab.id("a"), 1)
+    assert await lab.register.resume(lab.id("a"), "no") is None
+    assert (await lab.job("a")).result is None
+    assert await lab.ledger.waiting(lab.id("a")) == Waiting(1, lab.origin("a"))
+    again = await lab.begin("a@t")
+    assert again.answer == {"resume": "yes", "interrupts": [{"id": "q", "value": "sure?"}]}
+    assert again.attempt == 2
+    await lab.finish(again)
+    assert woken(await lab.settle("t"), lab) == [("b", 1)]
+
+
+@pytest.mark.parametrize("state", ["interrupted", "resumed", "given back", "worker lost"])
+async def test_an_earlier_job_that_comes_late_does_not_come_between_one_that_has_begun(lab, state):
+    """Its own checkpoint would be the thread's last, and the other would begin anew."""
+    lab.identity("late@t")
+    claim = await lab.begin("b@t")
+    match state:
+        case "given back":
+            await lab.ledger.release(claim, unused=False)
+        case "worker lost":
+            await lab.expire_lease("b")
+        case _:
+            await lab.finish(claim, "interrupted", kept=lab.origin("b"))
+    if state == "resumed":
+        await lab.register.resume(lab.id("b"), "yes")
+    assert await lab.claim("late@t") == Blocked()
+    assert await lab.park("late@t")
+    assert await lab.swept() == []
+    if state == "interrupted":
+        await lab.register.resume(lab.id("b"), "yes")
+    await lab.finish(await lab.begin("b@t"))
+    assert woken(await lab.settle("t"), lab) == [("late", 1)]
+
+
+async def test_a_woken_job_whose_worker_died_is_asked_for_again(lab):
+    before = await lab.begin("a@t")
+    assert await lab.park("b@t")
+    await lab.finish(before)
+    assert woken(await lab.settle("t"), lab) == [("b", 1)]
+    await lab.begin("b@t")
+    assert await lab.swept() == []
+    await lab.ask(
+        "UPDATE jobs SET woken_at = now() - interval '2 minutes', lease_until = now() - interval '2 minutes'"
+        " WHERE job_id = %(id)s",
+        id=lab.id("b"),
+    )
+    assert await lab.swept() == ["b"]

@@ -7,6 +7,7 @@ from typing import Protocol
 from executor.entries import Entry, Happening
 from executor.jobs import (
     Claim,
+    Finished,
     Identity,
     JobRequest,
     Message,
@@ -70,6 +71,9 @@ class Ledger(Protocol):
 
     async def waiting(self, job_id: str) -> Waiting | None:
         """The job that waits here, and its message."""
+
+    async def ended(self, job_id: str) -> tuple[str, Finished] | None:
+        """The thread and the outcome of a job that has one."""
 
     async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
         """Keep the job here until its thread is free or its time has come; False where its thread is free by now."""

@@ -73,6 +73,8 @@ class Reception:
     async def _wake(self, delivery: Delivery, job_id: str) -> Held | None:
         waiting = await self._ledger.waiting(job_id)
         if waiting is None:  # it has ended meanwhile
+            if ended := await self._ledger.ended(job_id):
+                await self._tell_again(job_id, *ended)
             await delivery.ack()
             return None
         job = parse(waiting.origin.headers, waiting.origin.body, self._accepted)
@@ -107,10 +109,8 @@ class Reception:
 
     async def _turn_away(self, delivery: Delivery, job: JobRequest, why: Turned, origin: Origin) -> None:
         match why:
-            case Finished(status, attempts, unpublished):
-                if status in TERMINAL:
-                    await self._ends.make_sure(job.thread_id, job.job_id, attempts, status)
-                await self._outbox.tell(job.thread_id, unpublished)
+            case Finished():
+                await self._tell_again(job.job_id, job.thread_id, why)
                 await delivery.ack()
             case Conflict():
                 log.warning("refused: the id belongs to a job with other content", job=job.job_id)
@@ -119,6 +119,12 @@ class Reception:
                 await delivery.nak(max(after, BUSY_SECONDS))
             case _:
                 await delivery.nak(BUSY_SECONDS)
+
+    async def _tell_again(self, job_id: str, thread_id: str, end: Finished) -> None:
+        """Say what the worker that wrote the outcome may not have said before it died."""
+        if end.status in TERMINAL:
+            await self._ends.make_sure(thread_id, job_id, end.attempts, end.status)
+        await self._outbox.tell(thread_id, end.unpublished)
 
     async def _reject(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)

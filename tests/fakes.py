@@ -177,6 +177,13 @@ class FakeLedger:
         row = self.rows.get(job_id)
         return None if row is None or row.kept is None else Waiting(row.sequence, row.kept)
 
+    async def ended(self, job_id: str) -> tuple[str, Finished] | None:
+        await self._call("ended")
+        row = self.rows.get(job_id)
+        if row is None or row.outcome is None:
+            return None
+        return row.thread, Finished(row.status, row.attempts, self._unpublished(job_id))
+
     async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
         await self._call("park")
         row = self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, job.sequence))
@@ -306,13 +313,13 @@ class FakeLedger:
         if method in self.down:
             raise TryAgain("the ledger is down")
 
+    def _unpublished(self, job_id: str) -> tuple[Message, ...]:
+        return tuple(said.message for said in self.outbox.values() if said.job_id == job_id and not said.published)
+
     def _refuse(self, job_id: str, row: Row, not_before: datetime | None) -> Turned | None:
         given = self.rows.get(job_id)
         if given is not None and given.outcome is not None:
-            unpublished = [
-                said.message for said in self.outbox.values() if said.job_id == job_id and not said.published
-            ]
-            return Finished(row.status, row.attempts, tuple(unpublished))
+            return Finished(row.status, row.attempts, self._unpublished(job_id))
         if row.lease_until > self.now:
             return Busy(row.lease_until - self.now)
         if not_before is not None and not_before > self.time:

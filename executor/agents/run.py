@@ -33,7 +33,8 @@ class Run:
     async def finish(self) -> Result:
         """Run to the end; raises Drained where `drain` stopped it between two steps, or whatever a node raises."""
         begun = await self._begun()
-        if begun is not None and (not begun.next or self._waits(begun)):
+        # Not `next`, which leaves out a task whose writes are committed and their checkpoint is not.
+        if begun is not None and (not begun.tasks or self._waits(begun)):
             return _result(begun.values, begun.interrupts)
         try:
             return await self._stream(self.job.input_payload if begun is None else self._further(begun))

@@ -26,7 +26,7 @@ from executor.jobs import (
     Wake,
 )
 from executor.ledger import sql
-from executor.ledger.pool import Pool, connected, fetch, transaction
+from executor.ledger.pool import Connection, Pool, connected, fetch, transaction
 from executor.ledger.together import Together
 
 LARGE_BYTES = 256 << 10  # such an outcome goes alone
@@ -101,8 +101,7 @@ class Ledger:
         async with connected(self._pool) as connection:
             row = (await fetch(connection, sql.REFUSED, values))[0]
             if row["same"] is not False and row["ended"]:
-                unpublished = await fetch(connection, sql.UNPUBLISHED, {"job_id": wanted.job.job_id})
-                return Finished(row["status"], row["attempts"], tuple(Message(**message) for message in unpublished))
+                return await _finished(connection, wanted.job.job_id, row)
         return _why(row)
 
     async def waiting(self, job_id: str) -> Waiting | None:
@@ -113,6 +112,12 @@ class Ledger:
             return None
         row = rows[0]
         return Waiting(row["sequence"], Origin(job_id, row["subject"], row["headers"], row["body"]))
+
+    async def ended(self, job_id: str) -> tuple[str, Finished] | None:
+        """The thread of a job that has its outcome, and the outcome; None for any other."""
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.ENDED, {"job_id": job_id})
+            return (rows[0]["thread_id"], await _finished(connection, job_id, rows[0])) if rows else None
 
     async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
         """Keep the job here until its thread is free or its time has come; False where it need not wait any more."""
@@ -236,6 +241,11 @@ class Ledger:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
             await connection.execute("SELECT FROM jobs, outbox, checkpoints LIMIT 0")
+
+
+async def _finished(connection: Connection, job_id: str, row: Mapping[str, Any]) -> Finished:
+    unpublished = await fetch(connection, sql.UNPUBLISHED, {"job_id": job_id})
+    return Finished(row["status"], row["attempts"], tuple(Message(**message) for message in unpublished))
 
 
 def _why(row: Mapping[str, Any]) -> Turned:

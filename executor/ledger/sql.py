@@ -223,6 +223,11 @@ UNPUBLISHED = """
 SELECT id, subject, headers, body FROM outbox WHERE job_id = %(job_id)s AND published_at IS NULL ORDER BY created_at, id
 """
 
+ENDED = """
+SELECT thread_id, status, attempts FROM jobs
+WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted')
+"""
+
 OVERDUE = """
 SELECT id, subject, headers, body FROM outbox
 WHERE published_at IS NULL AND created_at < now() - interval '30 seconds' ORDER BY created_at LIMIT 100

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from executor.jobs import Blocked, Claim, Early, Finished, Waiting, Wake
-from tests.integration.durable.lab import woken
+from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +35,11 @@ async def test_a_parked_job_keeps_the_message_that_asked_for_it_until_it_ends(la
     assert await lab.park("b@t", **{"X-Own": "ä"})
     assert await lab.ledger.waiting(lab.id("b")) == Waiting(2, lab.origin("b", **{"X-Own": "ä"}))
     assert await lab.ledger.waiting(lab.id("a")) is None
+    assert await lab.ledger.ended(lab.id("b")) is None
     await lab.cancel("b")
     assert await lab.ledger.waiting(lab.id("b")) is None
+    cancelled = (message(f"{lab.id('b')}:cancelled"),)
+    assert await lab.ledger.ended(lab.id("b")) == (lab.id("t"), Finished("cancelled", 0, cancelled))
 
 
 async def test_what_ends_wakes_the_next_of_its_thread_and_no_other(lab):

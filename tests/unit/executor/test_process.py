@@ -172,10 +172,21 @@ async def test_a_job_whose_time_is_over_fails_without_an_attempt(world):
     assert world.agents.opened == []
 
 
-async def test_a_wake_up_for_a_job_that_has_ended_is_only_acknowledged(world):
+async def test_a_wake_up_for_a_job_that_has_ended_publishes_nothing(world):
     await world.process(world.delivery())
     wake = FakeDelivery(render_wake("j", "j:wake:1", "x")[1], world.journal, sequence=9)
-    assert await world.process(wake) == [("ack", 9)]
+    assert await world.process(wake) == [("mark",), ("ack", 9)]
+    assert world.entries.count(("end", {"status": "completed"})) == 1
+
+
+async def test_a_woken_job_whose_worker_died_after_its_outcome_is_told_when_its_wake_up_comes_again(world):
+    world.broker.down = True
+    await world.process(world.delivery())
+    world.broker.down = False
+    world.stream.entries.clear()
+    wake = FakeDelivery(render_wake("j", "j:wake:1", "x")[1], world.journal, sequence=9)
+    assert await world.process(wake) == [("publish", "j:completed"), ("mark", "j:completed"), ("ack", 9)]
+    assert world.entries == [("end", {"status": "completed"})]
 
 
 async def test_a_job_that_is_called_off_is_cancelled(world):

@@ -31,6 +31,17 @@ def claim(job, epoch):
     return Claim(job, epoch, epoch, 0.0, EPOCH)
 
 
+class Dying(InMemorySaver):
+    """Keeps what a step wrote, and then not the checkpoint that follows it: `after` says of which step."""
+
+    after: int | None = None
+
+    async def aput(self, config, checkpoint, metadata, new_versions):
+        if metadata["step"] == self.after:
+            raise ConnectionError(self.after)
+        return await super().aput(config, checkpoint, metadata, new_versions)
+
+
 class Steps:
     """A graph of steps in a row; `broken` names one that fails, `gate` holds one up, `taken` counts them all."""
 
@@ -39,7 +50,7 @@ class Steps:
         self.epochs: Counter[str] = Counter()
         self.broken = None
         self.held = {}
-        self.saver = InMemorySaver()
+        self.saver = Dying()
         builder = StateGraph(Trail)
         for name, follower in zip(names, [*names[1:], END], strict=True):
             builder.add_node(name, self._step(name))
@@ -96,6 +107,16 @@ async def test_a_job_that_failed_goes_on_from_its_last_checkpoint(steps):
 async def test_a_job_that_had_ended_ends_again_without_a_step(steps):
     result = await steps.run("a").finish()
     assert await steps.run("a").finish() == result
+    assert steps.taken == ["first", "second"]
+
+
+@pytest.mark.parametrize("step", [1, 2])
+async def test_a_job_that_died_between_what_a_step_wrote_and_its_checkpoint_takes_the_other_steps(steps, step):
+    steps.saver.after = step
+    with pytest.raises(ConnectionError):
+        await steps.run("a").finish()
+    steps.saver.after = None
+    assert await steps.run("a").finish() == Completed(None, {"steps": ["input of a", "first", "second"]})
     assert steps.taken == ["first", "second"]
 
 

@@ -1,6 +1,6 @@
 """What the claim is told: conditions, what is new about them, and a status that holds only what settles."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,22 @@ def status(agent: Agent, cluster: Cluster, outcomes: Outcomes) -> dict[str, Any]
     return said
 
 
+def progress(said: Iterable[Condition]) -> dict[str, dict[str, str]]:
+    """What the conditions say, as fields of the status, all of them: what is left out a claim would keep."""
+    return {
+        _uncapitalized(each.type): {"status": each.status, "reason": each.reason, "message": each.message}
+        for each in said
+    }
+
+
+def remembered(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A status with the conditions that its progress tells of."""
+    kept = status.get("progress")
+    said = kept if isinstance(kept, dict) else {}
+    kinds = ((kind, said.get(_uncapitalized(kind))) for kind in STEP_OF_CONDITION)
+    return {"conditions": [{**each, "type": kind} for kind, each in kinds if isinstance(each, dict)]}
+
+
 def waiting_for(outcomes: Outcomes) -> list[str]:
     """What is not ready or not there, as `Kind/name`; all that waits, waits for one of them."""
     composed = [(outcome.manifest, outcome.verdict) for outcome in outcomes.values() if outcome.manifest]
@@ -90,6 +106,10 @@ def must_wait(outcomes: Outcomes) -> bool:
     """Whether a step waits although everything composed is ready, which Crossplane would take for the end."""
     waits = any(not outcome.manifest and not outcome.skipped for outcome in outcomes.values())
     return waits and all(outcome.verdict.ready for outcome in outcomes.values() if outcome.manifest)
+
+
+def _uncapitalized(kind: str) -> str:
+    return kind[0].lower() + kind[1:]
 
 
 def _is_news(condition: Condition) -> bool:

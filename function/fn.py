@@ -1,5 +1,6 @@
 """RunFunction: the request read into values, the decision written into the response."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import grpc
@@ -8,10 +9,10 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from function import secrets
 from function.compose import compose, unknown
-from function.conditions import conditions, must_wait, news, refusal, status
+from function.conditions import conditions, must_wait, news, progress, refusal, status
 from function.metrics import Metrics
-from function.options import InvalidInput, Options
-from function.request import read_agent, read_cluster, read_composite, read_options
+from function.options import InvalidInput
+from function.request import read_agent, read_cluster, read_composite, read_options, read_world
 from function.response import (
     refuse,
     require_definitions,
@@ -21,7 +22,7 @@ from function.response import (
     write_resources,
     write_status,
 )
-from function.targets import NATIVE
+from function.worlds import World
 from function.xr import Agent, InvalidClaim
 
 Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]
@@ -52,26 +53,34 @@ def run(request: fnv1.RunFunctionRequest) -> fnv1.RunFunctionResponse:
     """Compose the resources of the observed composite, or refuse it with a fatal result."""
     answer = sdk.to(request)
     try:
-        options, agent = read_options(request), read_agent(request)
+        options = read_options(request)
+        world = read_world(request, options)
+        agent = read_agent(request, world)
     except REFUSED as error:
         refuse(answer, refusal(type(error).__name__, str(error)))
     else:
-        _compose(request, answer, agent, options)
+        named = sorted({secret.name for secret in secrets.used(agent)}) if options.check_secrets else None
+        _compose(request, answer, world, agent, named)
     return answer
 
 
 def _compose(
-    request: fnv1.RunFunctionRequest, answer: fnv1.RunFunctionResponse, agent: Agent, options: Options
+    request: fnv1.RunFunctionRequest,
+    answer: fnv1.RunFunctionResponse,
+    world: World,
+    agent: Agent,
+    named: Sequence[str] | None,
 ) -> None:
-    named = sorted({secret.name for secret in secrets.used(agent)}) if options.check_secrets else None
-    cluster = read_cluster(request, NATIVE, named)
+    cluster = read_cluster(request, world, named)
     outcomes = compose(agent, cluster)
     said = conditions(outcomes)
-    require_definitions(answer, unknown(agent, cluster))
+    require_definitions(answer, world, unknown(agent, cluster))
     require_secrets(answer, agent.namespace, named if named and cluster.secrets is not None else ())
-    write_resources(answer, outcomes, NATIVE, wait=must_wait(outcomes))
+    write_resources(answer, outcomes, world, wait=must_wait(outcomes))
     write_status(answer, status(agent, cluster, outcomes))
+    if world.legacy:
+        write_status(answer, {"progress": progress(said)})
     write_conditions(answer, said)
-    write_news(answer, news(said, read_composite(request)))
+    write_news(answer, news(said, read_composite(request, world)))
     if outcomes["secrets"].lacks:
         answer.meta.ttl.FromTimedelta(SOON)

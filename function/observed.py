@@ -18,12 +18,17 @@ class Condition:
 
 @dataclass(frozen=True)
 class Observed:
-    """One composed resource, or the composite, as the cluster has it. `replicas` is what its spec asks for."""
+    """One composed resource, or the composite, as the cluster has it. `replicas` is what its spec asks for.
+
+    What is applied by somebody else may be asked for and not be there yet; `refusal` is why it cannot be applied.
+    """
 
     name: str
     generation: int = 0
     replicas: int | None = None
     status: Mapping[str, Any] = field(default_factory=dict)
+    there: bool = True
+    refusal: str = ""
 
     def count(self, name: str) -> int:
         """A number in the status; 0 where it is missing, as Kubernetes leaves out zeros."""

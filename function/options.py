@@ -18,15 +18,19 @@ class _Fields(BaseModel):
 class ProviderConfigRef(_Fields):
     """A ProviderConfig of provider-kubernetes."""
 
-    name: str = Field(min_length=1, max_length=253, description="The name of the ProviderConfig.")
+    name: str = Field(
+        min_length=1, max_length=253, description="The name of the ProviderConfig. By default Objects name default."
+    )
 
 
 class Options(_Fields):
     """What the platform decides for all claims of a Composition."""
 
-    compose: Literal["Native", "Objects"] = Field(
-        default="Native",
-        description="Native: resources are composed directly. Objects: each in an Object of provider-kubernetes.",
+    compose: Literal["Native", "Objects"] | None = Field(
+        default=None,
+        description="Native: resources are composed directly, on Crossplane v2. Objects: each in an Object of "
+        "provider-kubernetes, as the claims of Crossplane v1 need it. By default Native; for a claim it must be said "
+        "where Crossplane is older than 2.2.",
     )
     provider_config_ref: ProviderConfigRef | None = Field(
         default=None, description="The ProviderConfig that Objects are applied with."
@@ -43,15 +47,12 @@ class InvalidInput(ValueError):
 
 
 def parse(given: Any) -> Options:
-    """Check the input, None where there is none; InvalidInput says what is wrong or not built."""
+    """Check the input, None where there is none; InvalidInput says what is wrong."""
     said = dict(given) if isinstance(given, dict) else {}
     if said and (said.pop("apiVersion", None), said.pop("kind", None)) != (API_VERSION, KIND):
         raise InvalidInput(f"input: must be of apiVersion {API_VERSION} and kind {KIND}")
     said.pop("metadata", None)
     try:
-        options = Options.model_validate(said)
+        return Options.model_validate(said)
     except ValidationError as error:
         raise InvalidInput(words.describe(error, "input")) from None
-    if options.compose == "Objects":
-        raise InvalidInput("input.compose: Objects cannot be composed yet; on Crossplane v2 it must be Native")
-    return options

@@ -19,9 +19,16 @@ class Verdict:
     known: bool = True
 
 
+# The one verdict that whatever waits for it repeats: nothing but its cause will help.
+NOT_APPLIED = "NotApplied"
+
+
 def judge(kind: str, observed: Observed | None, *, sleeps: bool = False) -> Verdict:
     """Judge one composed resource; a kind without a rule is ready when it exists."""
-    if observed is None:
+    if observed is not None and observed.refusal:
+        message = f"The {kind} {observed.name} cannot be applied: {observed.refusal}"
+        return Verdict(ready=False, reason=NOT_APPLIED, message=message)
+    if observed is None or not observed.there:
         return Verdict(ready=False, reason="Creating", message=f"The {kind} is being created")
     if kind == "Deployment":
         return _deployment(observed, sleeps=sleeps)

@@ -1,15 +1,17 @@
 """The request, read into values: the few fields that decisions need, and nothing else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.struct_pb2 import Struct
 
-from function import operators, options, xr
+from function import conditions, operators, options, worlds, xr
 from function.observed import Cluster, Observed
 from function.options import Options
 from function.structs import at, plain, text
-from function.targets import Target
+from function.targets import APPLIED, ASKED, MANIFEST, PREFIX
+from function.worlds import Caller, World
 
 SECRET = "Secret/"  # noqa: S105 - how a requirement begins that a Secret meets
 
@@ -20,33 +22,67 @@ def read_options(request: fnv1.RunFunctionRequest) -> Options:
     return options.parse(given)
 
 
-def read_agent(request: fnv1.RunFunctionRequest) -> xr.Agent:
+def read_world(request: fnv1.RunFunctionRequest, options: Options) -> World:
+    """Who calls, and what follows from it; raises InvalidInput."""
+    world = worlds.decide(_caller(request), options)
+    worlds.refuse_to_lose(world, _composed_otherwise(request, world))
+    return world
+
+
+def read_agent(request: fnv1.RunFunctionRequest, world: World) -> xr.Agent:
     """The claim; raises InvalidClaim."""
-    composite = request.observed.composite.resource
-    metadata = at(composite, "metadata")
-    return xr.parse(text(metadata, "name"), text(metadata, "namespace"), plain(composite.fields.get("spec")))
+    spec = plain(request.observed.composite.resource.fields.get("spec"))
+    return xr.parse(world.name, world.namespace, world.tenants(spec))
 
 
-def read_composite(request: fnv1.RunFunctionRequest) -> Observed:
+def read_composite(request: fnv1.RunFunctionRequest, world: World) -> Observed:
     """The composite as the last call left it."""
-    return _observed(request.observed.composite.resource)
+    composite = _observed(request.observed.composite.resource)
+    return replace(composite, status=conditions.remembered(composite.status)) if world.legacy else composite
 
 
-def read_cluster(request: fnv1.RunFunctionRequest, target: Target, secrets: Iterable[str] | None) -> Cluster:
+def read_cluster(request: fnv1.RunFunctionRequest, world: World, secrets: Iterable[str] | None) -> Cluster:
     """What Crossplane shows of composed resources, of definitions and, where they are asked for, of Secrets by name."""
     return Cluster(
-        resources={
-            key: _observed(at(resource.resource, *target.path)) for key, resource in request.observed.resources.items()
-        },
-        definitions=dict(_definitions(request)),
-        secrets=None if secrets is None or not may_require(request) else dict(_secrets(request, secrets)),
+        resources=dict(_resources(request, world.target.prefix)),
+        definitions=dict(_definitions(request, world)),
+        secrets=None if secrets is None or not world.shows_secrets else dict(_secrets(request, secrets)),
     )
 
 
-def may_require(request: fnv1.RunFunctionRequest) -> bool:
-    """Whether Crossplane answers requirements: since 2.2 it says so, before that it does."""
-    known = request.meta.capabilities
-    return not known or fnv1.CAPABILITY_REQUIRED_RESOURCES in known
+def _caller(request: fnv1.RunFunctionRequest) -> Caller:
+    composite, known = request.observed.composite.resource, request.meta.capabilities
+    metadata, claim = at(composite, "metadata"), at(composite, "spec", "claimRef")
+    return Caller(
+        name=text(metadata, "name"),
+        namespace=text(metadata, "namespace"),
+        claim=(text(claim, "name"), text(claim, "namespace")),
+        says_what_it_can=bool(known),
+        answers=not known or fnv1.CAPABILITY_REQUIRED_RESOURCES in known,
+        watches=any(
+            "watch" in at(resource.resource, "spec").fields
+            for key, resource in request.observed.resources.items()
+            if key.startswith(PREFIX)
+        ),
+    )
+
+
+def _composed_otherwise(request: fnv1.RunFunctionRequest, world: World) -> Iterator[str]:
+    """The resources of ours that go the other way into the cluster, and would take with them what they hold."""
+    for key, resource in request.observed.resources.items():
+        if key.startswith(PREFIX) == bool(world.target.prefix):
+            continue
+        metadata, spec = at(resource.resource, "metadata"), at(resource.resource, "spec")
+        ours = text(at(metadata, "labels"), "app.kubernetes.io/name") == "agent-executor"
+        if ours and text(spec, "deletionPolicy") != "Orphan":
+            yield text(metadata, "name")
+
+
+def _resources(request: fnv1.RunFunctionRequest, prefix: str) -> Iterator[tuple[str, Observed]]:
+    """What is composed, by the keys that it has whichever way it goes into the cluster."""
+    for key, resource in request.observed.resources.items():
+        if key.startswith(prefix):
+            yield key.removeprefix(prefix), (_in_object if prefix else _observed)(resource.resource)
 
 
 def _observed(resource: Struct) -> Observed:
@@ -62,11 +98,39 @@ def _observed(resource: Struct) -> Observed:
     )
 
 
-def _definitions(request: fnv1.RunFunctionRequest) -> Iterator[tuple[str, frozenset[str]]]:
+def _in_object(resource: Struct) -> Observed:
+    """The resource as the Object's provider last saw it.
+
+    Until it has applied what the Object holds now, that is a generation ahead of everything that was seen.
+    """
+    asked, found = at(resource, *MANIFEST), at(resource, *APPLIED)
+    observed = _observed(found)
+    if found.fields and _digest(asked) == _digest(found):
+        return observed
+    synced = _observed(resource).condition("Synced")
+    return replace(
+        observed,
+        name=text(at(asked, "metadata"), "name"),
+        generation=observed.generation + 1,
+        there=bool(found.fields),
+        refusal=synced.message or synced.reason if synced.status == "False" else "",
+    )
+
+
+def _digest(manifest: Struct) -> str:
+    return text(at(manifest, "metadata", "annotations"), ASKED)
+
+
+def _shown(request: fnv1.RunFunctionRequest, world: World) -> Mapping[str, fnv1.Resources]:
+    return request.extra_resources if world.extra else request.required_resources
+
+
+def _definitions(request: fnv1.RunFunctionRequest, world: World) -> Iterator[tuple[str, frozenset[str]]]:
+    shown = _shown(request, world)
     for name in (operator.definition for operator in operators.ALL):
-        if name in request.required_resources:
-            yield name, frozenset(_served(request.required_resources[name]))
-        elif not may_require(request):
+        if name in shown:
+            yield name, frozenset(_served(shown[name]))
+        elif not world.answers:
             yield name, frozenset()
 
 

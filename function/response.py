@@ -11,7 +11,7 @@ from function.operators import Operator
 from function.request import SECRET
 from function.steps import Outcomes
 from function.structs import write
-from function.targets import Target
+from function.worlds import World
 
 CLAIM = fnv1.TARGET_COMPOSITE_AND_CLAIM
 STATUS = {
@@ -21,10 +21,11 @@ STATUS = {
 }
 
 
-def require_definitions(answer: fnv1.RunFunctionResponse, operators: Iterable[Operator]) -> None:
+def require_definitions(answer: fnv1.RunFunctionResponse, world: World, operators: Iterable[Operator]) -> None:
     """Ask for the definitions of operators."""
     for operator in operators:
-        selector = answer.requirements.resources[operator.definition]
+        asked = answer.requirements.extra_resources if world.extra else answer.requirements.resources
+        selector = asked[operator.definition]
         selector.api_version, selector.kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
         selector.match_name = operator.definition
 
@@ -45,16 +46,19 @@ def refuse(answer: fnv1.RunFunctionResponse, refusal: Condition) -> None:
     write_conditions(answer, [refusal])
 
 
-def write_resources(answer: fnv1.RunFunctionResponse, outcomes: Outcomes, target: Target, *, wait: bool) -> None:
+def write_resources(answer: fnv1.RunFunctionResponse, outcomes: Outcomes, world: World, *, wait: bool) -> None:
     """Write what is composed, in place of what an earlier function may desire under the same key."""
     for outcome in outcomes.values():
         if outcome.manifest:
-            desired = answer.desired.resources[outcome.key]
+            ready = outcome.verdict.ready
+            desired = answer.desired.resources[world.target.prefix + outcome.key]
             desired.resource.Clear()
-            write(desired.resource, target.place(outcome.manifest))
-            desired.ready = fnv1.READY_TRUE if outcome.verdict.ready else fnv1.READY_FALSE
+            write(desired.resource, world.target.place(outcome.key, outcome.manifest, ready=ready))
+            desired.ready = fnv1.READY_TRUE if ready else fnv1.READY_FALSE
     if wait:
         answer.desired.composite.ready = fnv1.READY_FALSE
+        if world.legacy:
+            desired.ready = fnv1.READY_FALSE
 
 
 def write_status(answer: fnv1.RunFunctionResponse, said: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from function.observed import Cluster
 from function.operators import Operator
-from function.readiness import Verdict, judge
+from function.readiness import NOT_APPLIED, Verdict, judge
 from function.targets import Manifest
 from function.xr import Agent
 
@@ -63,8 +63,9 @@ class Step:
         """The gate: a step that is not observed yet waits for its operator, then for the steps that it comes after."""
         if self.operator and (held := _without_operator(self.operator, key, manifest, cluster)):
             return held
-        unready = [name for name in self.after if not done[name].verdict.ready]
-        return Outcome(key, _waits(f"Waiting for {', '.join(unready)}")) if unready else None
+        unready = {name: done[name].verdict for name in self.after if not done[name].verdict.ready}
+        refused = (verdict for verdict in unready.values() if verdict.reason == NOT_APPLIED)
+        return Outcome(key, next(refused, _waits(f"Waiting for {', '.join(unready)}"))) if unready else None
 
 
 def _without_operator(operator: Operator, key: str, manifest: Manifest, cluster: Cluster) -> Outcome | None:

@@ -1,6 +1,5 @@
 """The claim: what a tenant wrote, checked and with its defaults filled in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,14 +62,10 @@ class InvalidClaim(ValueError):
     """The tenant must change the claim; the message names each field and says what is wrong with it."""
 
 
-# What Crossplane itself keeps in a composite's spec.
-CROSSPLANE_FIELDS = frozenset({"crossplane"})
-
-
 def parse(name: str, namespace: str, spec: Any) -> Agent:
     """Check a claim; InvalidClaim names the fields that are wrong."""
     if not namespace:
-        raise InvalidClaim("metadata.namespace: is required, the composite is a namespaced one")
+        raise InvalidClaim("metadata.namespace: is required: make an AgentExecutor in a namespace")
     checked = _spec(spec)
     _refuse_excess(checked)
     _refuse_unknown_registry(checked)
@@ -97,8 +92,6 @@ def _refuse_unknown_registry(spec: Spec) -> None:
 
 
 def _spec(spec: Any) -> Spec:
-    if isinstance(spec, Mapping):
-        spec = {key: value for key, value in spec.items() if key not in CROSSPLANE_FIELDS}
     try:
         return Spec.model_validate(spec)
     except ValidationError as error:

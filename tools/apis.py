@@ -1,4 +1,4 @@
-"""Generates what describes the claim from its models: the XRD, the input's CRD, the JSON schema and the reference.
+"""Generates what describes the claim from its models: the XRDs, the input's CRD, the JSON schema and the reference.
 
 `python -m tools.apis` writes them, `--check` says which differ. Nothing of them is edited by hand.
 """
@@ -15,11 +15,12 @@ from pydantic import BaseModel
 
 from function.options import API_VERSION, KIND, Options
 from function.schema.spec import Spec
-from function.schema.status import Status
+from function.schema.status import ClaimStatus, Status
 from tools import claim_reference
 
 ROOT = Path(__file__).parent.parent
 XRD = ROOT / "apis/v2/xrd.yaml"
+CLAIM_XRD = ROOT / "apis/v1/xrd.yaml"
 INPUT = ROOT / "package/input.yaml"
 JSON_SCHEMA = ROOT / "docs/claim.schema.json"
 REFERENCE = ROOT / "docs/claim.md"
@@ -30,17 +31,17 @@ ABOUT = "An agent service that takes jobs from NATS, keeps its state in Postgres
 
 Schema = dict[str, Any]
 
-COLUMNS = [
-    {"name": "Size", "type": "string", "jsonPath": ".spec.size"},
-    {"name": "Replicas", "type": "integer", "jsonPath": ".status.replicas"},
-    *(
-        {"name": name, "type": "string", "jsonPath": f".status.conditions[?(@.type=='{kind}')].reason"}
-        for name, kind in (("Secrets", "SecretsReady"), ("Deployed", "Deployed"), ("Scaling", "Scaling"))
-    ),
-    {"name": "Waiting-for", "type": "string", "jsonPath": ".status.waitingFor[0]"},
-    {"name": "Endpoint", "type": "string", "jsonPath": ".status.endpoint", "priority": 1},
-    {"name": "Image", "type": "string", "jsonPath": ".status.image", "priority": 1},
-]
+# Where a column finds the reason of what it tells about.
+CONDITIONS = {
+    "Secrets": ".status.conditions[?(@.type=='SecretsReady')].reason",
+    "Deployed": ".status.conditions[?(@.type=='Deployed')].reason",
+    "Scaling": ".status.conditions[?(@.type=='Scaling')].reason",
+}
+PROGRESS = {
+    "Secrets": ".status.progress.secretsReady.reason",
+    "Deployed": ".status.progress.deployed.reason",
+    "Scaling": ".status.progress.scaling.reason",
+}
 # From core 2.3 on; earlier ones leave it out. `kubectl scale` sets the fewest replicas, where the group is there.
 SCALE = {"specReplicasPath": ".spec.scaling.minReplicas", "statusReplicasPath": ".status.replicas"}
 
@@ -50,6 +51,7 @@ def files() -> dict[Path, str]:
     spec = structural(Spec)
     return {
         XRD: GENERATED + _yaml(definition(spec)),
+        CLAIM_XRD: GENERATED + _yaml(claim_definition(spec)),
         INPUT: GENERATED + _yaml(input_definition()),
         JSON_SCHEMA: json.dumps(editor_schema(spec), indent=2) + "\n",
         REFERENCE: claim_reference.write(spec, structural(Status), structural(Options)),
@@ -57,20 +59,14 @@ def files() -> dict[Path, str]:
 
 
 def definition(spec: Schema) -> Schema:
-    """The CompositeResourceDefinition, for Crossplane v2."""
-    schema = {
-        "type": "object",
-        "description": ABOUT,
-        "required": ["spec"],
-        "properties": {"spec": _with_scaling(spec), "status": _without_defaults(structural(Status))},
-    }
+    """The CompositeResourceDefinition for Crossplane v2."""
     version = {
         "name": VERSION,
         "served": True,
         "referenceable": True,
-        "additionalPrinterColumns": COLUMNS,
+        "additionalPrinterColumns": _columns(CONDITIONS),
         "subresources": {"scale": SCALE},
-        "schema": {"openAPIV3Schema": schema},
+        "schema": _schema(spec, Status),
     }
     return {
         "apiVersion": "apiextensions.crossplane.io/v2",
@@ -81,6 +77,33 @@ def definition(spec: Schema) -> Schema:
             "group": GROUP,
             "names": {"kind": CLAIM, "plural": PLURAL},
             "defaultCompositionRef": {"name": f"{PLURAL}.{GROUP}"},
+            "versions": [version],
+        },
+    }
+
+
+def claim_definition(spec: Schema) -> Schema:
+    """The CompositeResourceDefinition for Crossplane v1, where tenants make claims and Crossplane a composite of each.
+
+    A claim that is deleted goes when all that it had is gone: one of that name that comes at once would lose to it.
+    """
+    version = {
+        "name": VERSION,
+        "served": True,
+        "referenceable": True,
+        "additionalPrinterColumns": _columns(PROGRESS),
+        "schema": _schema(spec, ClaimStatus),
+    }
+    return {
+        "apiVersion": "apiextensions.crossplane.io/v1",
+        "kind": "CompositeResourceDefinition",
+        "metadata": {"name": f"x{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "names": {"kind": f"X{CLAIM}", "plural": f"x{PLURAL}"},
+            "claimNames": {"kind": CLAIM, "plural": PLURAL},
+            "defaultCompositeDeletePolicy": "Foreground",
+            "defaultCompositionRef": {"name": f"x{PLURAL}.{GROUP}"},
             "versions": [version],
         },
     }
@@ -127,6 +150,29 @@ def editor_schema(spec: Schema) -> Schema:
             "metadata": {"type": "object", "required": ["name"]},
             "spec": _closed(spec),
         },
+    }
+
+
+def _columns(reasons: Mapping[str, str]) -> list[Schema]:
+    told = ({"name": name, "type": "string", "jsonPath": path} for name, path in reasons.items())
+    return [
+        {"name": "Size", "type": "string", "jsonPath": ".spec.size"},
+        {"name": "Replicas", "type": "integer", "jsonPath": ".status.replicas"},
+        *told,
+        {"name": "Waiting-for", "type": "string", "jsonPath": ".status.waitingFor[0]"},
+        {"name": "Endpoint", "type": "string", "jsonPath": ".status.endpoint", "priority": 1},
+        {"name": "Image", "type": "string", "jsonPath": ".status.image", "priority": 1},
+    ]
+
+
+def _schema(spec: Schema, status: type[BaseModel]) -> Schema:
+    return {
+        "openAPIV3Schema": {
+            "type": "object",
+            "description": ABOUT,
+            "required": ["spec"],
+            "properties": {"spec": _with_scaling(spec), "status": _without_defaults(structural(status))},
+        }
     }
 
 

@@ -41,6 +41,10 @@ Conditions, each with a reason and, where something is to be done, a message:
 | `Deployed` | the newest image runs and a pod serves, or the scaler put the service to sleep |
 | `Scaling` | KEDA follows the consumer's lag |
 | `Ready` | all composed resources are ready and nothing waits; without KEDA, too |
+
+On Crossplane v1 a claim has them in its status, too: `progress.secretsReady`, `progress.streamsReady`,
+`progress.deployed` and `progress.scaling`, each with `status`, `reason` and `message`
+([crossplane-v1.md](crossplane-v1.md)).
 """
 INPUT = f"""
 ## For the platform: the Composition's input

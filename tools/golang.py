@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "go.txt"
-LINK_FLAGS = "-s -w -X github.com/crossplane/crossplane-runtime/v2/pkg/version.version={version}"
+STEP = 200
 
 # go.mod and go.sum decide: no other toolchain, no edits, no workspace around the checkout.
 PINNED = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"}
@@ -28,10 +30,25 @@ class Go:
     command: str
     environment: dict[str, str] = field(default_factory=dict)
 
-    def build(self, folder: Path, package: str, version: str, output: Path) -> None:
-        """Build a package at the versions that the go.mod and go.sum in `folder` pin."""
-        flags = ["-trimpath", "-ldflags", LINK_FLAGS.format(version=version)]
-        self._run(folder, "build", *flags, "-o", str(output), package)
+    def build(
+        self, folder: Path, package: str, output: Path, *, link: str = "", progress: Callable[[int], object] = id
+    ) -> None:
+        """Build a package at the versions that the go.mod and go.sum in `folder` pin.
+
+        `link` are flags for the linker; `progress` hears now and then how many packages are compiled.
+        """
+        flags = ["-v", "-trimpath", "-ldflags", f"-s -w {link}"]
+        command = [self.command, "build", *flags, "-o", str(output), package]
+        last: deque[str] = deque(maxlen=20)
+        with subprocess.Popen(
+            command, cwd=folder, env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as building:
+            for count, line in enumerate(building.stderr or (), start=1):
+                last.append(line)
+                if count % STEP == 0:
+                    progress(count)
+        if building.returncode:
+            raise GoError(f"go build failed in {folder}: {''.join(last).strip()}")
 
     def download(self, folder: Path, module: str) -> Path:
         """Download the pinned version of a module, checked against go.sum, and return its files' folder."""
@@ -43,17 +60,10 @@ class Go:
         return _numbers(self._run(Path.cwd(), "env", "GOVERSION"))
 
     def _run(self, folder: Path, *arguments: str) -> str:
-        fixed = {
-            "GOTOOLCHAIN": "local",
-            "GOFLAGS": "-mod=readonly -buildvcs=false",
-            "GOWORK": "off",
-            "CGO_ENABLED": "0",
-        }
-        environment = {**os.environ, **fixed, **self.environment}
         done = subprocess.run(
             [self.command, *arguments],
             cwd=folder,
-            env=environment,
+            env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -61,6 +71,9 @@ class Go:
         if done.returncode:
             raise GoError(f"go {arguments[0]} failed in {folder}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **PINNED, **self.environment}
 
 
 def find(needed: tuple[int, ...], scratch: Path) -> Go:

@@ -1,7 +1,8 @@
-"""The crossplane CLI, its core and the CRDs of other projects: pinned, found or built once, kept in a cache.
+"""Programs and files of other projects: pinned, found or built once, kept in a cache.
 
-`python -m tools.toolchain` prepares all of it, `--check` says what is missing. The cache lies outside the checkout, so
-that a second clone builds nothing and needs no Go.
+`python -m tools.toolchain` prepares what the tests need, `--check` says what of it is missing; what only a cluster
+needs is in `tools.cluster.parts`. The cache lies outside the checkout, so that a second clone builds nothing and needs
+no Go.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +28,28 @@ PLATFORM = f"{platform.system()}-{platform.machine()}".lower()
 
 @dataclass(frozen=True)
 class Program:
-    """A program that is built from the go.mod in `folder`, unless `variable` names one that is there already."""
+    """A program that is built from the go.mod in `folder`, unless `variable` names one that is there already.
+
+    `link` are flags for the linker, with {version} in them. `on_path` is a command that may be the program already, and
+    says which version it is.
+    """
 
     name: str
     module: str
     package: str
-    variable: str
-    says_version: tuple[str, ...]
+    pinned_with: str = ""
+    link: str = ""
+    on_path: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
         """Where the versions are pinned."""
-        return HERE / self.name
+        return HERE / "modules" / (self.pinned_with or self.name)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that may name one elsewhere, such as AGENT_EXECUTOR_CROSSPLANE_CLI."""
+        return f"AGENT_EXECUTOR_{re.sub(r'[-.]', '_', self.name).upper()}"
 
     @property
     def version(self) -> str:
@@ -61,26 +72,31 @@ class Program:
         _say(f"building {self.name} {self.version} (some minutes, once; kept in {cache()})")
         with _scratch() as scratch:
             built = scratch / self.name
-            go.build(self.folder, self.package, self.version, built)
+            link = self.link.format(version=self.version)
+            go.build(self.folder, self.package, built, link=link, progress=self._tell)
             built.replace(self.cached)
 
+    def _tell(self, packages: int) -> None:
+        _say(f"{self.name}: {packages} packages compiled")
+
     def _on_path(self) -> Path | None:
-        command = shutil.which("crossplane")
+        command = shutil.which(self.on_path[0]) if self.on_path else None
         if not command:
             return None
-        answer = subprocess.run([command, *self.says_version], capture_output=True, text=True, check=False)
+        answer = subprocess.run([command, *self.on_path[1:]], capture_output=True, text=True, check=False)
         return Path(command) if self.version in answer.stdout.split() else None
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """The CustomResourceDefinitions of another project, out of its Go module."""
+    """The CustomResourceDefinitions of another project, or other files of its Go module; `files` may have wildcards."""
 
     name: str
     module: str
     files: tuple[str, ...]
     variable: str = "AGENT_EXECUTOR_CRDS"
     folder: Path = HERE / "crds"
+    what: str = "crds"
 
     @property
     def version(self) -> str:
@@ -90,7 +106,7 @@ class Definitions:
     @property
     def cached(self) -> Path:
         """Where the cache keeps this version."""
-        return cache() / f"crds-{self.name}-{self.version}"
+        return cache() / f"{self.what}-{self.name}-{self.version}"
 
     def found(self) -> Path | None:
         """The folder of YAML files, where it is there already."""
@@ -99,30 +115,38 @@ class Definitions:
         return self.cached if self.cached.exists() else None
 
     def make(self, go: golang.Go) -> None:
-        """Copy the definitions from the module into the cache."""
-        _say(f"downloading the CRDs of {self.name} {self.version} (once; kept in {cache()})")
+        """Copy the files from the module into the cache."""
+        _say(f"downloading the {self.what} of {self.name} {self.version} (once; kept in {cache()})")
         module = go.download(self.folder, f"{self.module}@{self.version}")
         with _scratch() as scratch:
             copy = scratch / self.name
             copy.mkdir()
-            for source in (module / file for file in self.files):
+            for source in (found for file in self.files for found in module.glob(file)):
                 (copy / source.name).write_bytes(source.read_bytes())
             copy.replace(self.cached)
 
 
+_RUNTIME_VERSION = "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version={version}"
+# Of programs without a flag for it: their metrics are on :8080 where nobody says otherwise, all of theirs.
+PRIVATE_METRICS = "-X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=127.0.0.1:0"
 CLI = Program(
     name="crossplane-cli",
     module="github.com/crossplane/cli/v2",
     package="github.com/crossplane/cli/v2/cmd/crossplane",
-    variable="AGENT_EXECUTOR_CROSSPLANE_CLI",
-    says_version=("version", "--client"),
+    link=_RUNTIME_VERSION,
+    on_path=("crossplane", "version", "--client"),
 )
 CORE = Program(
     name="crossplane-core",
     module="github.com/crossplane/crossplane/v2",
     package="github.com/crossplane/crossplane/v2/cmd/crossplane",
-    variable="AGENT_EXECUTOR_CROSSPLANE_CORE",
-    says_version=("--version",),
+    link=f"{_RUNTIME_VERSION} {PRIVATE_METRICS}",
+    on_path=("crossplane", "--version"),
+)
+ACTIONLINT = Program(
+    name="actionlint",
+    module="github.com/rhysd/actionlint",
+    package="github.com/rhysd/actionlint/cmd/actionlint",
 )
 _KEDA = ("github.com/kedacore/keda/v2", ("config/crd/bases/keda.sh_scaledobjects.yaml",))
 _EXTERNAL_SECRETS = (
@@ -136,6 +160,10 @@ _PROMETHEUS_OPERATOR = (
         for kind in ("podmonitors", "prometheusrules")
     ),
 )
+_PROVIDER_KUBERNETES = (
+    "github.com/crossplane-contrib/provider-kubernetes",
+    ("package/crds/kubernetes.crossplane.io_objects.yaml",),
+)
 # The older versions are those that clusters in the field still have; a go.mod pins one version of a module.
 OLDER = HERE / "crds" / "older"
 CRDS = {
@@ -144,31 +172,40 @@ CRDS = {
         Definitions("keda", *_KEDA),
         Definitions("external-secrets", *_EXTERNAL_SECRETS),
         Definitions("prometheus-operator", *_PROMETHEUS_OPERATOR),
+        Definitions("provider-kubernetes", *_PROVIDER_KUBERNETES),
+        Definitions("crossplane", CORE.module, ("cluster/crds/pkg.crossplane.io_*.yaml",), folder=CORE.folder),
         Definitions("keda-older", *_KEDA, folder=OLDER),
         Definitions("external-secrets-older", *_EXTERNAL_SECRETS, folder=OLDER),
+        Definitions("provider-kubernetes-older", *_PROVIDER_KUBERNETES, folder=OLDER),
     )
 }
-PARTS: tuple[Program | Definitions, ...] = (*CRDS.values(), CORE, CLI)
+Part = Program | Definitions
+PARTS: tuple[Part, ...] = (*CRDS.values(), CORE, CLI, ACTIONLINT)
 
 
 def crossplane_cli() -> Path:
     """The pinned crossplane CLI, built when it is nowhere."""
-    return _provide(CLI)
+    return provide(CLI)
 
 
 def crossplane_core() -> Path:
     """The pinned crossplane core, which `crossplane composition render` runs, built when it is nowhere."""
-    return _provide(CORE)
+    return provide(CORE)
+
+
+def actionlint() -> Path:
+    """The pinned linter of workflows, built when it is nowhere."""
+    return provide(ACTIONLINT)
 
 
 def crds(name: str) -> Path:
     """A folder with the pinned CustomResourceDefinitions of `name`, such as `keda`."""
-    return _provide(CRDS[name])
+    return provide(CRDS[name])
 
 
-def missing() -> list[str]:
+def missing(parts: Iterable[Part] = PARTS) -> list[str]:
     """The parts that would have to be built or downloaded, with their versions."""
-    return [f"{part.name} {part.version}" for part in PARTS if part.found() is None]
+    return [f"{part.name} {part.version}" for part in parts if part.found() is None]
 
 
 def ready() -> bool:
@@ -176,10 +213,10 @@ def ready() -> bool:
     return not missing()
 
 
-def prepare() -> None:
+def prepare(parts: Iterable[Part] = PARTS) -> None:
     """Find or make every part, then drop what only making them needed."""
-    for part in PARTS:
-        _provide(part)
+    for part in parts:
+        provide(part)
     with _locked():
         _forget(cache() / "go")
 
@@ -191,7 +228,8 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-executor"
 
 
-def _provide(part: Program | Definitions) -> Path:
+def provide(part: Part) -> Path:
+    """Where the part is, made when it is nowhere."""
     if found := part.found():
         return found
     with _locked():
@@ -205,7 +243,11 @@ def _locked() -> Iterator[None]:
     """Keep other set-ups out: two clones that start at once build once."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("waiting for another set-up on this machine")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

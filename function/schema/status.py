@@ -24,3 +24,28 @@ class Status(Group):
     waiting_for: tuple[str, ...] = Field(
         default=(), description="What is not ready or not there, as Kind/name: composed resources and missing Secrets."
     )
+
+
+class Said(Group):
+    """What a condition says."""
+
+    status: str = Field(default="", description="True, False or Unknown.")
+    reason: str = Field(default="", description="The reason, for programs.")
+    message: str = Field(default="", description="The message, for people.")
+
+
+class Progress(Group):
+    """What the conditions say, where Crossplane keeps none of a function's."""
+
+    secrets_ready: Said = Field(default=Said(), description="What the condition SecretsReady says.")
+    streams_ready: Said = Field(default=Said(), description="What the condition StreamsReady says.")
+    deployed: Said = Field(default=Said(), description="What the condition Deployed says.")
+    scaling: Said = Field(default=Said(), description="What the condition Scaling says.")
+
+
+class ClaimStatus(Status):
+    """What became of the claim."""
+
+    progress: Progress = Field(
+        default=Progress(), description="What the conditions say; Crossplane before 1.17 keeps none of a function's."
+    )

@@ -20,8 +20,8 @@ EXPECTED = Path(__file__).parent / "expected"
 COMMAND = Path(sys.executable).parent / "function-agent-executor"
 
 Validate = Callable[..., subprocess.CompletedProcess[str]]
-NEWEST = ("keda", "external-secrets", "prometheus-operator")
-OLDER = ("keda-older", "external-secrets-older", "prometheus-operator")
+NEWEST = ("keda", "external-secrets", "prometheus-operator", "provider-kubernetes")
+OLDER = ("keda-older", "external-secrets-older", "prometheus-operator", "provider-kubernetes-older")
 Compare = Callable[[str, list[Document]], None]
 
 
@@ -64,10 +64,12 @@ def function_address(function: Function) -> str:
 def validate(tmp_path: Path) -> Validate:
     """`crossplane resource validate` against our XRD and others' own CRDs, offline; what has no schema is an error."""
 
-    def run(documents: list[Document], projects: tuple[str, ...] = NEWEST) -> subprocess.CompletedProcess[str]:
+    def run(
+        documents: list[Document], projects: tuple[str, ...] = NEWEST, xrd: Path = rendering.XRD
+    ) -> subprocess.CompletedProcess[str]:
         resources = tmp_path / "resources.yaml"
         resources.write_text(yaml.safe_dump_all(documents))
-        schemas = ",".join(map(str, [rendering.XRD, *definitions(projects)]))
+        schemas = ",".join(map(str, [xrd, *definitions(projects)]))
         offline = ("--crossplane-image=", f"--cache-dir={tmp_path / 'cache'}")
         command = [str(toolchain.crossplane_cli()), "resource", "validate", schemas, str(resources), *offline]
         return subprocess.run([*command, "--error-on-missing-schemas"], capture_output=True, text=True, check=False)

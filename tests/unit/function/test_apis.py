@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given, settings
 
 from function.conditions import STEP_OF_CONDITION
-from tests.unit.function.claims import SCHEMA, SPEC, XRD, refusal_of, schema_claims
-from tools import apis, rendering
+from tests.unit.function.claims import SCHEMA, SPEC, refusal_of, schema_claims
+from tools import apis, crossplanes, rendering
+from tools.crossplanes import V2, Package
 
 
 @pytest.mark.parametrize("path", apis.files(), ids=lambda path: path.name)
@@ -61,19 +62,34 @@ def test_no_rule_looks_at_a_map_whose_keys_have_no_limit() -> None:
     assert not [rule for rule in rules for name in maps if f"self.{name}" in rule]
 
 
-def test_the_composition_composes_what_the_definition_defines() -> None:
-    composition = yaml.safe_load(rendering.COMPOSITION.read_text())
-    names, group = XRD["spec"]["names"], XRD["spec"]["group"]
+@pytest.mark.parametrize("package", [crossplanes.V1, crossplanes.V1_NATIVE, V2], ids=["v1", "v1 native", "v2"])
+def test_a_composition_composes_what_the_definition_defines(package: Package) -> None:
+    composition, xrd = yaml.safe_load(package.composition.read_text()), yaml.safe_load(package.xrd.read_text())
+    names, group = xrd["spec"]["names"], xrd["spec"]["group"]
     assert composition["spec"]["compositeTypeRef"] == {"apiVersion": f"{group}/v1alpha1", "kind": names["kind"]}
-    assert XRD["metadata"]["name"] == f"{names['plural']}.{group}"
-    assert XRD["spec"]["defaultCompositionRef"]["name"] == composition["metadata"]["name"]
+    assert xrd["metadata"]["name"] == f"{names['plural']}.{group}"
+    default = xrd["spec"]["defaultCompositionRef"]["name"]
+    assert (default == composition["metadata"]["name"]) is (package is not crossplanes.V1_NATIVE)
 
 
-def test_the_columns_and_the_scale_subresource_point_at_fields_and_conditions_that_there_are() -> None:
-    (version,) = XRD["spec"]["versions"]
+def test_the_claim_is_the_same_on_both_versions_of_crossplane() -> None:
+    claims, composites = (yaml.safe_load(package.xrd.read_text())["spec"] for package in (crossplanes.V1, V2))
+    assert claims["claimNames"] == composites["names"]
+    assert claims["names"] == {"kind": "XAgentExecutor", "plural": "xagentexecutors"}
+    ours, theirs = (schema_of(spec)["properties"] for spec in (claims, composites))
+    assert ours["spec"] == theirs["spec"]
+    progress = ours["status"]["properties"].pop("progress")
+    assert ours["status"] == theirs["status"]
+    assert {*progress["properties"]} == {kind[0].lower() + kind[1:] for kind in STEP_OF_CONDITION}
+
+
+@pytest.mark.parametrize("package", [crossplanes.V1, V2], ids=["v1", "v2"])
+def test_the_columns_and_the_scale_subresource_point_at_fields_and_conditions_that_there_are(package: Package) -> None:
+    (version,) = yaml.safe_load(package.xrd.read_text())["spec"]["versions"]
+    properties = version["schema"]["openAPIV3Schema"]["properties"]
     paths = [column["jsonPath"] for column in version["additionalPrinterColumns"]]
-    paths += version["subresources"]["scale"].values()
-    known = {f".{path}" for name in ("spec", "status") for path, _ in walk(name, SCHEMA["properties"][name])}
+    paths += version.get("subresources", {"scale": {}})["scale"].values()
+    known = {f".{path}" for name in ("spec", "status") for path, _ in walk(name, properties[name])}
     known |= {f".status.conditions[?(@.type=='{kind}')].reason" for kind in STEP_OF_CONDITION}
     assert {path.replace("[0]", "") for path in paths} <= known
 
@@ -109,6 +125,11 @@ def plural(document: dict[str, Any]) -> str:
     kind = document["kind"].lower()
     group = document["apiVersion"].rpartition("/")[0]
     return f"{kind[:-1]}ies.{group}" if kind.endswith("y") else f"{kind}s.{group}"
+
+
+def schema_of(definition: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = definition["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
 
 
 def walk(path: str, schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

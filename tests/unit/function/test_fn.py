@@ -140,7 +140,8 @@ def test_where_crossplane_answers_no_requirements_secrets_are_not_checked_and_no
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({**INPUT, "compose": "Objects"}, "input.compose: Objects cannot be composed yet"),
+        ({**INPUT, "compose": "Objects"}, "input.compose: must be Native for a composite in a namespace"),
+        ({**INPUT, "compose": "Wrapped"}, "input.compose: must be 'Native' or 'Objects'"),
         ({**INPUT, "checkSecrets": "no"}, "input.checkSecrets: must be true or false"),
         ({**INPUT, "extra": 1}, "input.extra: is not a known field"),
         ({"kind": "Other"}, "input: must be of apiVersion"),

@@ -33,10 +33,6 @@ def test_a_claim_with_an_image_alone_has_every_default() -> None:
     assert (agent.dragonfly_secret, agent.llm_keys_secret) == ("support-dragonfly", "support-llm-keys")
 
 
-def test_what_crossplane_keeps_in_the_spec_is_not_the_tenants() -> None:
-    assert parse("a", "b", {"image": IMAGE, "crossplane": {"resourceRefs": []}}) == parse("a", "b", {"image": IMAGE})
-
-
 @pytest.mark.parametrize(
     "image",
     [

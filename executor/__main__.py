@@ -71,6 +71,15 @@ def dev(*, as_json: bool, data: Path | None) -> None:
     sys.exit(asyncio.run(run(as_json=as_json, data=data)))
 
 
+@cli.command()
+def graphs() -> None:
+    """Say which graphs the image's langgraph.json brings along; exit status 1 where one cannot be had."""
+    from executor.agents.graphs import load  # noqa: PLC0415 - the other commands need no LangGraph
+
+    for name in load(ServiceSettings.read(os.environ).graphs):
+        click.echo(name)
+
+
 cli.add_command(jobs.submit)
 cli.add_command(jobs.watch)
 cli.add_command(jobs.jobs)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from executor import broker, checkpoints, ledger, progress
+from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.broker import Broker
 from executor.errors import TryAgain
@@ -106,10 +107,11 @@ def settle_memory() -> None:
 
 
 async def _run(settings: Settings, state: State, stop: asyncio.Event, opened: Opened) -> None:
-    service = Service(settings, state.metrics, opened, Agents(settings.models, opened.savers.of))
+    known = await asyncio.to_thread(graphs.load, settings.graphs)
+    service = Service(settings, state.metrics, opened, Agents(settings.models, opened.savers.of, known))
     state.desk = service.desk
     settle_memory()
-    log.info("ready", port=settings.port, concurrency=settings.worker.concurrency)
+    log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))
     await service.run(stop)
 
 

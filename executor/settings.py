@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -202,6 +203,8 @@ class ServiceSettings(Group):
         "info", validation_alias=Env.EXECUTOR_LOG_LEVEL
     )
     """`debug`, `info`, `warning` or `error`."""
+    graphs: Path = Field(Path("langgraph.json"), validation_alias=Env.EXECUTOR_GRAPHS)
+    """The file that names the graphs which the image brings along, in LangGraph's format; it need not be there."""
     crash_at: CrashPoint | None = Field(None, validation_alias=Env.EXECUTOR_CRASH_AT)
     """For tests: where in a job's path the process kills itself."""
 

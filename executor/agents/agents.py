@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from executor.agents import definition, inputs
+from executor.agents import definition, graphs, inputs
 from executor.agents.run import Run
 from executor.entries import Happening
 from executor.errors import Rejected
@@ -22,11 +23,17 @@ KEPT_GRAPHS = 64
 
 
 class Agents:
-    """Opens runs of jobs; a definition that was compiled lately is not compiled again."""
+    """Opens runs of jobs: on graphs `known` by name, or on definitions, of which the latest are kept compiled."""
 
-    def __init__(self, settings: ModelSettings, saver: Callable[[Claim], BaseCheckpointSaver[Any]]) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        saver: Callable[[Claim], BaseCheckpointSaver[Any]],
+        known: graphs.Graphs = MappingProxyType({}),
+    ) -> None:
         self._settings = settings
         self._saver = saver
+        self._known = known
         self._graphs: OrderedDict[str, Any] = OrderedDict()
 
     async def open(self, job: JobRequest, claim: Claim, emit: Callable[[Happening], None]) -> Run:
@@ -41,6 +48,8 @@ class Agents:
         await self._graph(job)
 
     async def _graph(self, job: JobRequest) -> Any:
+        if (known := graphs.chosen(job.agent_definition, self._known)) is not None:
+            return known
         key = json.dumps(job.agent_definition, sort_keys=True)
         if key not in self._graphs:
             self._graphs[key] = await self._compile(job)

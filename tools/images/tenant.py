@@ -18,24 +18,25 @@ from tools.version import ROOT
 PAGE = ROOT / "docs/images.md"
 NAME, UV = "localhost/tenant", "localhost/uv"
 WANTED = "tabulate"
+SHOWN = {"Dockerfile": "dockerfile", "langgraph.json": "json", "agent.py": "python"}
 
 
-def dockerfile() -> str:
-    """What the page shows."""
-    [found] = re.findall(r"```dockerfile\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def shown(language: str) -> str:
+    """What the page shows in this language."""
+    [found] = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     return str(found)
 
 
 def prove(engine: Engine, story: Story, executor: str) -> None:
-    """Build one with a package of its own, and see that this is all that was added and that our command still runs."""
+    """Build one with a package and a graph of its own, and see that nothing else was added and that both are there."""
     story.chapter("A tenant's image, by the Dockerfile of docs/images.md")
     with tempfile.TemporaryDirectory(prefix="agent-executor-tenant-") as folder:
         _build(engine, Path(folder), executor)
         added = _packages(engine, NAME) - _packages(engine, executor)
         story.check(f"it has {', '.join(it.name for it in added)} beside ours", {it.name for it in added} == {WANTED})
         story.check("nothing of ours is another version", not _packages(engine, executor) - _packages(engine, NAME))
-        asyncio.run(_run(Container(Image(engine, NAME), ["--version"], {}, log=Path(folder, "log"))))
-        story.check("agent-executor runs in it, under its own user", seen=True)
+        asyncio.run(_run(Container(Image(engine, NAME), ["graphs"], {}, log=Path(folder, "log"))))
+        story.check("agent-executor finds its graph in it, under its own user", seen=True)
     engine.forget(NAME, UV)
 
 
@@ -44,7 +45,8 @@ def _build(engine: Engine, folder: Path, executor: str) -> None:
     shutil.copy(Path(sys.executable).with_name("uv"), folder / "uv")
     (folder / "uv.Dockerfile").write_text("FROM scratch\nCOPY uv /uv\n")
     (folder / "requirements.txt").write_text(f"{WANTED}\n")
-    (folder / "Dockerfile").write_text(dockerfile())
+    for name, language in SHOWN.items():
+        (folder / name).write_text(shown(language))
     engine.build(Recipe(UV, folder / "uv.Dockerfile", folder))
     engine.build(Recipe(NAME, folder / "Dockerfile", folder, {"EXECUTOR": executor, "UV": UV}))
 

@@ -95,5 +95,9 @@ def test_debians_lists_are_those_of_this_machine_for_another_release(monkeypatch
     assert base.sources_of("trixie") == f"{signed} trixie main\n{signed} trixie-updates main\n"
 
 
-def test_the_page_shows_one_dockerfile_for_tenants() -> None:
-    assert tenant.dockerfile().splitlines()[-1] == "USER 65532:65532"
+def test_the_page_shows_all_that_a_tenants_image_is_made_of() -> None:
+    assert [tenant.shown(language).splitlines()[-1][:15] for language in tenant.SHOWN.values()] == [
+        'RUN ["agent-exe',
+        '{"graphs": {"ta',
+        "graph = StateGr",
+    ]

@@ -73,7 +73,11 @@ NATIVE = Native()
 
 
 def _signed(manifest: Manifest) -> Manifest:
-    """The manifest with its own digest."""
+    """The manifest with its own digest, and with its end: the provider deletes a Job without a word about its pods.
+
+    Kubernetes then keeps them, unless the Job has the finalizer that says otherwise.
+    """
     metadata = manifest["metadata"]
     annotations = {**metadata.get("annotations", {}), ASKED: names.digest(manifest)}
-    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+    finalizers = {"finalizers": ["foregroundDeletion"]} if manifest["kind"] == "Job" else {}
+    return {**manifest, "metadata": {**metadata, **finalizers, "annotations": annotations}}

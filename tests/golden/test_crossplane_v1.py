@@ -124,7 +124,7 @@ def held(documents: list[Document]) -> list[Document]:
 
 def plain(manifest: Document) -> dict[str, Any]:
     """A manifest without what Crossplane or the function notes on it for itself."""
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "annotations"}
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in {"annotations", "finalizers"}}
     noted = (ASKED, "crossplane.io/composition-resource-name")
     kept = {key: value for key, value in manifest["metadata"].get("annotations", {}).items() if key not in noted}
     return {**manifest, "metadata": metadata | ({"annotations": kept} if kept else {})}

@@ -39,6 +39,13 @@ def test_an_object_holds_the_manifest_and_is_unready_as_long_as_we_wait_for_it()
     }
 
 
+def test_a_job_takes_its_pods_with_it_which_kubernetes_would_keep() -> None:
+    """The provider deletes without a word about what a Job made; every other kind's pods go by themselves."""
+    job = {**MANIFEST, "apiVersion": "batch/v1", "kind": "Job"}
+    placed = Objects("support-x7k2p").place("streams", job, ready=True)["spec"]["forProvider"]["manifest"]
+    assert placed["metadata"]["finalizers"] == ["foregroundDeletion"]
+
+
 def test_a_provider_that_can_watch_is_told_to_and_the_one_of_the_platform_is_named() -> None:
     assert Objects("support-x7k2p", "team", watch=True).place("service", MANIFEST, ready=True)["spec"] == {
         "readiness": {"policy": "SuccessfulCreate"},

@@ -220,6 +220,6 @@ def said(answer: fnv1.RunFunctionResponse, kind: str) -> tuple[str, str]:
 
 def unsigned(found: dict[str, Any]) -> dict[str, Any]:
     """A resource without what it says of the Object that it comes from."""
-    metadata = {key: value for key, value in found["metadata"].items() if key != "annotations"}
+    metadata = {key: value for key, value in found["metadata"].items() if key not in {"annotations", "finalizers"}}
     annotations = {key: value for key, value in found["metadata"].get("annotations", {}).items() if key != ASKED}
     return {**found, "metadata": metadata | ({"annotations": annotations} if annotations else {})}

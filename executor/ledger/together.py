@@ -10,10 +10,13 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 MOST = 64
+COMPANY_SECONDS = 0.002
 
 
 class Together(Generic[Asked, Answer]):
-    """Gathers what is asked while a question is under way, and asks it all in the next; nobody waits for company.
+    """Gathers what is asked while a question is under way, and asks it all in the next.
+
+    The first goes at once; only where the last did not go alone, the next waits two milliseconds for others.
 
     `ask` answers in the order of what it is given. Where it fails, each is asked alone, so that none fails for the sake
     of another; where the database itself fails (TryAgain), nobody is. Two with the same `key` never travel together.
@@ -26,6 +29,7 @@ class Together(Generic[Asked, Answer]):
         self._key = key
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._asking: asyncio.Task[None] | None = None
+        self._had_company = False
 
     async def __call__(self, asked: Asked) -> Answer:
         """Its answer, or what `ask` raises for it."""
@@ -37,7 +41,10 @@ class Together(Generic[Asked, Answer]):
 
     async def _ask_all(self) -> None:
         while self._waiting:
+            if self._had_company:
+                await asyncio.sleep(COMPANY_SECONDS)
             company = self._gather()
+            self._had_company = len(company) > 1
             try:
                 await self._ask_for(company)
             except TryAgain as error:

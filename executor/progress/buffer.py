@@ -18,7 +18,8 @@ log = structlog.get_logger()
 
 BUFFER_ENTRIES = 10_000  # of all jobs of this process
 BUFFER_CHARACTERS = 32_000_000
-BATCH = 100
+BATCH = 500
+LINGER_SECONDS = 0.01  # what happens within it travels together: each write costs more than what it carries
 CALL_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
 
@@ -73,6 +74,7 @@ class Progress:
         """Write what was handed over, for ever; where the sink is away, wait and write the same entries again."""
         while True:
             await self._something.wait()
+            await asyncio.sleep(LINGER_SECONDS)
             batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
             if await self._write(batch):
                 self._forget(batch)

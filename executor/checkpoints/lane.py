@@ -19,7 +19,6 @@ log = structlog.get_logger()
 
 BATCH_UNITS = 256
 BATCH_BYTES = 4 << 20
-COMPANY_SECONDS = 0.002  # who did not travel alone the last time waits so long for others
 PATIENCE_SECONDS = 60.0  # how long a unit waits for a database that is away
 LOSSES = 5  # how often the connection may break under a unit before the unit is held to be the cause
 FIRST_PAUSE = 0.05
@@ -56,7 +55,6 @@ class Lane:
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._closed = False
-        self._had_company = False
 
     def __len__(self) -> int:
         return self._waiting.qsize()
@@ -93,13 +91,10 @@ class Lane:
 
     async def _gather(self) -> list[Waiting]:
         batch = [await self._waiting.get()]
-        if self._had_company:
-            await asyncio.sleep(COMPANY_SECONDS)
         size = batch[0].unit.size
         while not self._waiting.empty() and len(batch) < BATCH_UNITS and size < BATCH_BYTES:
             batch.append(self._waiting.get_nowait())
             size += batch[-1].unit.size
-        self._had_company = len(batch) > 1
         return batch
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:

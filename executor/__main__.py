@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="agent-executor")
+@click.version_option(package_name="agent-executor", prog_name="agent-executor")
 def cli() -> None:
     """Run LangGraph agents as durable jobs: CloudEvents in from NATS JetStream and HTTP, exactly one result out."""
 

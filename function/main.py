@@ -17,7 +17,7 @@ MESSAGE_SIZE_MB = 16
 
 
 @click.command(context_settings={"default_map": {"max_recv_message_size": MESSAGE_SIZE_MB}})
-@click.version_option(package_name="agent-executor")
+@click.version_option(package_name="agent-executor", prog_name="function-agent-executor")
 @cli.standard_options
 @click.option(
     "--health-address",

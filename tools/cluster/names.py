@@ -26,6 +26,11 @@ def led(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
+def led_in(environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """The variables, led. PATH is this machine's already, and may lie below what is the path of a mount in the pod."""
+    return {name: value if name == "PATH" else led(value, names) for name, value in environment.items()}
+
+
 @asynccontextmanager
 async def proxy(names: Mapping[str, str]) -> AsyncIterator[str]:
     """An HTTP proxy for programs that cannot be told otherwise: it knows these names, and no other; yields its URL."""

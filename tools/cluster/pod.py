@@ -142,8 +142,7 @@ class Pod:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), 1)
             else:
-                given = container.environment.items()
-                return replace(container, environment={name: names.led(value, places) for name, value in given})
+                return replace(container, environment=names.led_in(container.environment, places))
         return None
 
     def _mount(self, spec: Document, secrets: Secrets) -> dict[str, str]:

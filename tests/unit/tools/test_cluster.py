@@ -87,6 +87,11 @@ def test_a_name_leads_to_its_address():
     assert names.led("nats://nats.nats.svc:4222", known) == "nats://127.0.0.1:20001"
 
 
+def test_the_path_to_our_commands_is_of_this_machine_wherever_the_checkout_lies():
+    given = {"PATH": "/data/checkout/.venv/bin", "TMPDIR": "/data"}
+    assert names.led_in(given, {"/data": "/elsewhere"}) == {"PATH": "/data/checkout/.venv/bin", "TMPDIR": "/elsewhere"}
+
+
 @pytest.mark.anyio
 async def test_the_proxy_knows_its_names_and_no_others():
     async def answer(reader, writer):

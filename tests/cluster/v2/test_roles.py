@@ -27,7 +27,9 @@ async def _may(agent, kind, verb):
     return await agent.cluster.kube.allows(f"system:serviceaccount:{NAMESPACE}:{CORE}", kind, verb)
 
 
-async def test_a_role_that_is_missing_is_named_by_the_claim_and_heals_when_it_comes(cluster):
+async def test_a_role_that_is_missing_is_named_by_the_claim_and_heals_when_it_comes(cluster, agent):
+    """Where Crossplane watches the kind already; a core that never did says nothing for two minutes."""
+    await agent.ready()
     [role] = yaml.safe_load_all(platform.RBAC.read_text())
     budgets = [rule for rule in role["rules"] if "poddisruptionbudgets" in rule["resources"]]
     others = [rule for rule in role["rules"] if rule not in budgets]

@@ -29,8 +29,7 @@ async def test_a_new_image_rolls_out_under_jobs_in_flight_and_loses_none(cluster
 
         async def only_the_new_one_serves():
             pods = await mine.every(POD)
-            images = [pod["spec"]["containers"][0]["image"] for pod in pods if _serves(pod)]
-            return images == [NEXT]
+            return {pod["spec"]["containers"][0]["image"] for pod in pods if _serves(pod)} == {NEXT}
 
         await until("only the new image serves", only_the_new_one_serves, limit=90)
         ended = await mine.world.ended(*jobs, limit=90)

@@ -24,7 +24,9 @@ async def test_a_claim_from_ready_to_its_end(cluster):
         assert completed.word == "completed"
         await mine.apply(image=NEXT)
         await until("only the new image serves", lambda: _only_the_new_image_serves(mine), limit=120)
-        strategy = (await mine.get(DEPLOYMENT))["spec"]["strategy"]
+        before = await mine.get(DEPLOYMENT)
+        assert before is not None
+        strategy = before["spec"]["strategy"]
         change = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
         await cluster.kube.patch(DEPLOYMENT, mine.name, change, mine.namespace)
         await mine.find(DEPLOYMENT, lambda deployment: deployment["spec"]["strategy"] == strategy)

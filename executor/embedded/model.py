@@ -72,12 +72,18 @@ async def scripted() -> AsyncIterator[Model]:
     """A scripted model on a free loopback port, closed at the end with what it still answers."""
     with socket.create_server((HOST, 0)) as listener:
         model = Model(listener.getsockname()[1])
-        app = Starlette(routes=[Route("/v1/chat/completions", model.complete, methods=["POST"])])
-        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
-        server = _Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
+        async with serving(listener, Route("/v1/chat/completions", model.complete, methods=["POST"])):
             yield model
-        finally:
-            server.should_exit = True
-            await serving
+
+
+@asynccontextmanager
+async def serving(listener: socket.socket, route: Route) -> AsyncIterator[None]:
+    """Answer on the socket while this is open, and at the end what was asked before."""
+    app = Starlette(routes=[route])
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
+    answering = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await answering

@@ -1,19 +1,16 @@
 """The scripted model, which keeps a record of who called it for which step of which job."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from socket import create_server
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from executor.embedded.loopback import HOST
-from executor.embedded.model import Model, _Server
+from executor.embedded.model import Model, serving
 from tests.chaos.history import Call
 from tests.chaos.jobs import about
 
@@ -48,11 +45,5 @@ async def recorded() -> AsyncIterator[Record]:
     """The model server on a free port, closed at the end."""
     with create_server((HOST, 0), backlog=500) as listener:
         record = Record(listener.getsockname()[1])
-        app = Starlette(routes=[Route("/{worker}/v1/chat/completions", record.complete, methods=["POST"])])
-        server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
+        async with serving(listener, Route("/{worker}/v1/chat/completions", record.complete, methods=["POST"])):
             yield record
-        finally:
-            server.should_exit = True
-            await serving

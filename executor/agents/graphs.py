@@ -55,7 +55,7 @@ def load(file: Path) -> Graphs:
 def chosen(definition: Mapping[str, Any], graphs: Graphs) -> Graph | None:
     """The graph that a job asks for by name, or None where it brings a definition; raises Rejected."""
     name = definition.get("graph")
-    if name is None:
+    if name is None or "nodes" in definition:  # an unknown key of a definition like any other
         return None
     if not isinstance(name, str) or name not in graphs:
         known = ", ".join(sorted(graphs)) or "none, as it has no langgraph.json"

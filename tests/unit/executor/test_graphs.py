@@ -67,6 +67,12 @@ async def test_a_graph_that_the_image_does_not_have_is_refused_with_those_that_i
         await agents.check(JobRequest("j", "j", {"graph": "thrice"}, {}))
 
 
+async def test_a_definition_that_has_a_key_graph_stays_a_definition(folder):
+    known = load(folder, twice="./agent.py:builder")
+    definition = {"graph": {"layout": "tree"}, "nodes": [{"id": "a"}]}
+    assert graphs.chosen(definition, known) is None
+
+
 async def test_an_image_without_the_file_has_no_graphs(tmp_path):
     assert graphs.load(tmp_path / "langgraph.json") == {}
     with pytest.raises(Rejected, match=r"none, as it has no langgraph\.json"):

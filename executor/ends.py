@@ -1,5 +1,6 @@
 """A thread's stream says of each job that it ended, also of one that had no worker at its end."""
 
+import asyncio
 from typing import Protocol
 
 import structlog
@@ -9,6 +10,10 @@ from executor.errors import TryAgain
 from executor.ports import Stream
 
 log = structlog.get_logger()
+
+UNDER_WAY_SECONDS = (
+    1.0  # from an outcome in the ledger to its entry in the stream: milliseconds, but for a slow network
+)
 
 
 class Entries(Protocol):
@@ -30,8 +35,11 @@ class Ends:
         self._progress.emit(Entry(thread_id, job_id, attempt, "end", "", {"status": status}))
 
     async def make_sure(self, thread_id: str, job_id: str, attempt: int, status: str) -> None:
-        """Say it unless the stream does: whoever wrote the outcome may have died before."""
+        """Say it unless the stream does: whoever wrote the outcome may have died before, or be about to say it."""
         try:
+            if await self._entries.ended(thread_id, job_id):
+                return
+            await asyncio.sleep(UNDER_WAY_SECONDS)
             if not await self._entries.ended(thread_id, job_id):
                 self.say(thread_id, job_id, attempt, status)
         except TryAgain as error:

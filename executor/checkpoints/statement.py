@@ -99,14 +99,14 @@ def packed(kind: str, items: Sequence[Any]) -> Packed:
     if kind in _integers:
         pack, width = _integers[kind], int(kind[-1])
         return Packed(head + b"".join([pack(width, item) for item in items]))
-    return Packed(b"".join([head, *(part for item in items for part in _item(item))]))
-
-
-def _item(item: str | bytes | None) -> tuple[bytes, ...]:
-    if item is None:
-        return (NULL,)
-    raw = item.encode() if isinstance(item, str) else item
-    return _length(len(raw)), raw
+    parts = [head]
+    for item in items:
+        if item is None:
+            parts.append(NULL)
+        else:
+            raw = item.encode() if isinstance(item, str) else item
+            parts += (_length(len(raw)), raw)
+    return Packed(b"".join(parts))
 
 
 def _columns(rows: Sequence[Row], width: int) -> list[Sequence[Any]]:

@@ -21,6 +21,7 @@ from tools.cluster.platform import CLAIM
 DEPLOYMENT = Kind("apps/v1", "Deployment")
 JOB = Kind("batch/v1", "Job")
 POD = node.POD
+TOLD = 100  # Crossplane may miss a change for its circuit breaker's sake, but asks the function again after a minute
 IMAGE = "registry.example/team/agent-executor:v1"
 
 
@@ -46,13 +47,13 @@ class Tenant:
         """Apply the claim with other fields in its spec."""
         await self.cluster.kube.apply({**self.claim, "spec": self.claim["spec"] | changed}, owner="tenant")
 
-    async def until(self, holds: Any, limit: float = 60) -> Document:
+    async def until(self, holds: Any, limit: float = TOLD) -> Document:
         """Wait until the claim is as it should be."""
         found = await self.cluster.kube.until(CLAIM, self.name, holds, self.namespace, limit=limit)
         assert found is not None
         return found
 
-    async def ready(self, limit: float = 60) -> Document:
+    async def ready(self, limit: float = TOLD) -> Document:
         """Wait until the claim is Ready."""
         return await self.until(is_true("Ready"), limit)
 
@@ -66,7 +67,7 @@ class Tenant:
         """Something in the namespace, by default what is named like the claim."""
         return await self.cluster.kube.get(kind, name or self.name, self.namespace)
 
-    async def find(self, kind: Kind, holds: Any, limit: float = 60, name: str = "") -> Document | None:
+    async def find(self, kind: Kind, holds: Any, limit: float = TOLD, name: str = "") -> Document | None:
         """Wait until something in the namespace is as it should be."""
         return await self.cluster.kube.until(kind, name or self.name, holds, self.namespace, limit=limit)
 
@@ -147,7 +148,7 @@ async def _settled(cluster: Cluster, claim: Document, database: str) -> AsyncIte
             await cluster.kube.delete(Kind("v1", "Namespace"), mine.namespace)
 
 
-async def until_none_runs(mine: Tenant, limit: float = 60) -> None:
+async def until_none_runs(mine: Tenant, limit: float = TOLD) -> None:
     """Wait until the last process of a tenant has ended."""
 
     async def none_left() -> bool:
@@ -156,7 +157,7 @@ async def until_none_runs(mine: Tenant, limit: float = 60) -> None:
     await wait_until(f"no pod runs in {mine.namespace}", none_left, limit, every=0.1)
 
 
-async def until(what: str, holds: Any, limit: float = 60) -> None:
+async def until(what: str, holds: Any, limit: float = TOLD) -> None:
     """Wait for anything."""
 
     async def held() -> bool:

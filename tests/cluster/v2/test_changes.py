@@ -31,7 +31,7 @@ async def test_a_new_image_rolls_out_under_jobs_in_flight_and_loses_none(cluster
             pods = await mine.every(POD)
             return {pod["spec"]["containers"][0]["image"] for pod in pods if _serves(pod)} == {NEXT}
 
-        await until("only the new image serves", only_the_new_one_serves, limit=90)
+        await until("only the new image serves", only_the_new_one_serves)
         ended = await mine.world.ended(*jobs, limit=90)
         assert {fact.word for fact in ended} == {"completed"}
         assert old["metadata"]["name"] not in {pod["metadata"]["name"] for pod in await mine.every(POD)}
@@ -63,7 +63,7 @@ async def test_the_streams_job_runs_again_when_its_settings_change(cluster):
             info = await jetstream.stream_info(mine.world.names.status_stream)
             return info.config.max_age == 48 * 3600
 
-        await until("results are kept for two days", kept_longer, limit=60)
+        await until("results are kept for two days", kept_longer)
         await mine.find(JOB, gone, name=first["metadata"]["name"])
         [second] = await mine.every(JOB)
         assert second["metadata"]["name"] != first["metadata"]["name"]

@@ -14,7 +14,6 @@ POD_MONITOR = Kind("monitoring.coreos.com/v1", "PodMonitor")
 
 
 MONITORING = tuple(f"{kind}.monitoring.coreos.com" for kind in ("podmonitors", "prometheusrules"))
-TOLD = 100  # Crossplane asks the function again after a minute, whatever happens
 
 
 async def test_operators_that_are_missing_stop_nothing_and_are_used_once_they_come(cluster):
@@ -29,8 +28,8 @@ async def test_operators_that_are_missing_stop_nothing_and_are_used_once_they_co
         await mine.find(DEPLOYMENT, lambda deployment: deployment["spec"]["replicas"] == 1)
         assert await mine.get(POD_MONITOR) is None
         await together(cluster.keda.install(), apply_crds(cluster.kube, toolchain.crds("prometheus-operator")))
-        await mine.find(POD_MONITOR, lambda monitor: monitor is not None, limit=TOLD)
-        await mine.find(SCALED_OBJECT, is_true("Ready"), limit=TOLD)
+        await mine.find(POD_MONITOR, lambda monitor: monitor is not None)
+        await mine.find(SCALED_OBJECT, is_true("Ready"))
         await mine.until(says("Scaling", "True", "ScaledObjectReady"))
         await mine.ready()
 
@@ -52,10 +51,10 @@ async def test_forty_slow_jobs_bring_more_replicas_which_go_again_and_lose_none(
         jobs = list(ids("slow", 40))
         await mine.send(*jobs, delay=0.25, words=20)
         await mine.find(DEPLOYMENT, lambda deployment: deployment["spec"]["replicas"] == 3)
-        await until("three replicas serve", lambda: _serving(mine, 3), limit=60)
+        await until("three replicas serve", lambda: _serving(mine, 3))
         ended = await mine.world.ended(*jobs, limit=90)
         assert {fact.word for fact in ended} == {"completed"}
-        await mine.find(DEPLOYMENT, lambda deployment: deployment["spec"]["replicas"] == 0, limit=60)
+        await mine.find(DEPLOYMENT, lambda deployment: deployment["spec"]["replicas"] == 0)
         await mine.ready()
 
 

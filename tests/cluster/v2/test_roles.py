@@ -38,10 +38,10 @@ async def test_a_role_that_is_missing_is_named_by_the_claim_and_heals_when_it_co
         async with tenant(cluster) as mine:
             await until("the role is gone", lambda: _forbidden(cluster))
             await mine.apply()
-            claim = await mine.until(_is_told, limit=60)
+            claim = await mine.until(_is_told)
             assert "poddisruptionbudgets" in condition(claim, "Synced")["message"]
             await cluster.kube.apply(role)
-            await mine.ready(limit=60)
+            await mine.ready()
             await mine.find(BUDGET, lambda budget: budget is not None)
     finally:
         await cluster.kube.apply(role)

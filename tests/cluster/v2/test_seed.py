@@ -36,7 +36,7 @@ async def test_what_a_hand_changed_is_changed_back(agent):
     change = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
     await agent.cluster.kube.patch(DEPLOYMENT, agent.name, change, agent.namespace)
     strategy = before["spec"]["strategy"]
-    await agent.find(DEPLOYMENT, lambda deployment: deployment["spec"]["strategy"] == strategy, limit=20)
+    await agent.find(DEPLOYMENT, lambda deployment: deployment["spec"]["strategy"] == strategy)
 
 
 async def test_what_a_hand_deleted_comes_back(agent):
@@ -46,7 +46,7 @@ async def test_what_a_hand_deleted_comes_back(agent):
     def is_another(service):
         return service and service["metadata"]["uid"] != before["metadata"]["uid"]
 
-    await agent.find(SERVICE, is_another, limit=20)
+    await agent.find(SERVICE, is_another)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ async def test_a_claim_that_only_the_function_sees_through_says_so_itself_and_in
     resources = {"requests": {"memory": "8Gi"}}
     async with tenant(cluster, size="micro", pod={"resources": resources}) as mine:
         await mine.apply()
-        claim = await mine.until(says("Deployed", "False", "InvalidClaim"), limit=20)
+        claim = await mine.until(says("Deployed", "False", "InvalidClaim"))
         assert "spec.pod.resources.requests.memory" in condition(claim, "Deployed")["message"]
         assert condition(claim, "Synced")["status"] == "False"
-        await until("an event names the field", lambda: _told(mine, "spec.pod.resources.requests.memory"), limit=20)
+        await until("an event names the field", lambda: _told(mine, "spec.pod.resources.requests.memory"))
 
 
 async def _told(mine, words):
@@ -83,13 +83,13 @@ async def test_a_secret_that_is_missing_is_named_and_the_claim_goes_on_when_it_c
     async with tenant(cluster, llmKeysSecret="later") as mine:
         await cluster.kube.delete(Kind("v1", "Secret"), "later", mine.namespace)
         await mine.apply()
-        claim = await mine.until(says("SecretsReady", "False", "SecretMissing"), limit=20)
+        claim = await mine.until(says("SecretsReady", "False", "SecretMissing"))
         assert claim["status"]["waitingFor"][0] == "Secret/later"
         assert not await mine.every(JOB)
         metadata = {"name": "later", "namespace": mine.namespace}
         values = {"OPENAI_API_KEY": "scripted"}
         await cluster.kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
-        await mine.ready(limit=90)
+        await mine.ready()
 
 
 async def test_while_the_function_is_away_the_executor_works_on_and_a_change_waits(agent):
@@ -103,13 +103,13 @@ async def test_while_the_function_is_away_the_executor_works_on_and_a_change_wai
         assert is_true("Ready")(await agent.seen())
     finally:
         await function.start()
-    await agent.find(POLICY, lambda policy: "gateway" in str(policy), limit=60)
+    await agent.find(POLICY, lambda policy: "gateway" in str(policy))
     await agent.apply()
-    await agent.find(POLICY, lambda policy: "gateway" not in str(policy), limit=60)
+    await agent.find(POLICY, lambda policy: "gateway" not in str(policy))
 
 
 async def test_a_reloaded_function_is_asked_like_the_one_before(agent):
     await agent.cluster.reload()
     await agent.cluster.kube.delete(POLICY, agent.name, agent.namespace)
-    await agent.find(POLICY, lambda policy: policy is not None, limit=60)
+    await agent.find(POLICY, lambda policy: policy is not None)
     await agent.ready()

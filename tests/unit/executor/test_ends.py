@@ -1,5 +1,7 @@
 """A stream says once of each job that it ended, whoever was there at its end."""
 
+import asyncio
+
 import pytest
 
 from executor.outcomes import Outcomes
@@ -21,6 +23,16 @@ async def test_a_finished_job_that_comes_again_ends_where_its_worker_died_before
     world.stream.entries.clear()
     await world.process(world.delivery())
     assert world.entries == [END]
+
+
+async def test_a_finished_job_that_comes_again_at_once_does_not_end_twice(world, monkeypatch):
+    monkeypatch.setattr("executor.ends.UNDER_WAY_SECONDS", 0.2)
+    await world.process(world.delivery())
+    under_way = list(world.stream.entries)
+    world.stream.entries.clear()
+    asyncio.get_running_loop().call_later(0.05, world.stream.entries.extend, under_way)
+    await world.process(world.delivery())
+    assert world.entries.count(END) == 1
 
 
 async def test_a_stream_that_is_away_keeps_no_message_from_being_acknowledged(world):

@@ -48,7 +48,7 @@ class Options:
     pause: tuple[float, float] = (0.5, 3.0)
     workers: int = 4
     backlog: int = 60
-    calm: int = 40
+    calm: int = 120
     settle: float = 180.0
     disk: str | None = None
     broken: str | None = None

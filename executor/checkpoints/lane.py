@@ -12,6 +12,7 @@ import structlog
 
 from executor.checkpoints.statement import STATEMENT, Packed, PackedDumper, parameters
 from executor.checkpoints.unit import Unit, answer
+from executor.company import company
 from executor.errors import LeaseLost, TryAgain
 from executor.telemetry import Metrics
 
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 
 BATCH_UNITS = 256
 FEW = 4  # units that one commit may always take
+SLOW_SECONDS = 0.02  # a commit that took longer is worth filling
 BATCH_BYTES = 4 << 20
 PATIENCE_SECONDS = 60.0  # how long a unit waits for a database that is away
 LOSSES = 5  # how often the connection may break under a unit before the unit is held to be the cause
@@ -55,7 +57,8 @@ class Lane:
         self._metrics = metrics
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._last = 0  # how many units were committed the last time
+        self._last = 0  # how many units the last commit had
+        self._took = 0.0  # seconds
         self._closed = False
 
     def __len__(self) -> int:
@@ -93,8 +96,9 @@ class Lane:
 
     async def _gather(self) -> list[Waiting]:
         batch = [await self._waiting.get()]
+        await company(lambda: self._waiting.qsize() + 1 >= max(self._last, FEW))
         size = batch[0].unit.size
-        most = share(self._last, 1 + self._waiting.qsize())
+        most = share(self._last, 1 + self._waiting.qsize(), self._took)
         while not self._waiting.empty() and len(batch) < most and size < BATCH_BYTES:
             batch.append(self._waiting.get_nowait())
             size += batch[-1].unit.size
@@ -135,7 +139,8 @@ class Lane:
         values = parameters([waiting.unit for waiting in batch])
         began = time.perf_counter()
         committed = await self._ask(values)
-        self._metrics.checkpoint_seconds.observe(time.perf_counter() - began)
+        self._took = time.perf_counter() - began
+        self._metrics.checkpoint_seconds.observe(self._took)
         self._metrics.checkpoint_units.observe(len(batch))
         for n, waiting in enumerate(batch):
             answer(waiting.done, None if n in committed else self._stale(waiting))
@@ -180,13 +185,16 @@ class Lane:
         return LeaseLost(waiting.unit.claim.job_id)
 
 
-def share(last: int, waiting: int) -> int:
-    """How many units go together, of those that wait after a commit of so many: of about half of the jobs at most.
+def share(last: int, waiting: int, took: float) -> int:
+    """How many units go together, of those that wait after a commit of so many that took so many seconds.
 
-    While these are committed, the others compute. Each job was in the last commit, or waits, or both: together they are
-    twice the jobs where all wait for each other, and the jobs where they already take turns.
+    Of about half of the jobs at most, so that the others compute meanwhile; each was in the last commit, or waits, or
+    both: together they are twice the jobs where all wait for each other, and the jobs where they already take turns. Of
+    all jobs where a commit takes longer than what they compute.
     """
     both = last + waiting
+    if took > SLOW_SECONDS:
+        return BATCH_UNITS
     return FEW if both <= 4 * FEW else min(both // 2, BATCH_UNITS)
 
 

@@ -9,7 +9,9 @@ from executor.checkpoints.insides import Place
 from executor.checkpoints.unit import Row, Rows, Unit, answer, distinct
 from executor.jobs import Claim
 
-HOLD_SECONDS = 0.002  # how long a task's writes wait for the checkpoint that makes them superfluous
+# Turns of the event loop for which a task's writes wait for the checkpoint that makes them superfluous. It comes after
+# one (that of an input is followed after three), which takes microseconds or, where many jobs are at work, long.
+HOLD_TURNS = 8
 
 Commit = Callable[[Unit], asyncio.Future[None]]
 Carries = Callable[[Collection[str]], bool]
@@ -34,7 +36,7 @@ class Outgoing:
         self._keep_writes = keep_writes
         self._rows = Rows()
         self._written: list[Written] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._holding: asyncio.Handle | None = None
         self._sent: list[asyncio.Future[None]] = []  # without answer, or failed
         self._untouched: set[Place] = set()  # checkpoints of this run at which no task's writes were sent
         self.begun: set[tuple[str, str]] = set()  # threads and namespaces that have a checkpoint of this run
@@ -92,8 +94,14 @@ class Outgoing:
             answer(written.done)
 
     def _arm(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._expire)
+        if self._holding is None:
+            self._hold(HOLD_TURNS)
+
+    def _hold(self, turns: int) -> None:
+        if turns:
+            self._holding = asyncio.get_running_loop().call_soon(self._hold, turns - 1)
+        else:
+            self._expire()
 
     def _expire(self) -> None:
         """No checkpoint followed: a parallel branch still runs, or the run stopped. Send what is held."""
@@ -101,9 +109,9 @@ class Outgoing:
             self._send(Rows())
 
     def _send(self, rows: Rows) -> asyncio.Future[None]:
-        if self._timer is not None:
-            self._timer.cancel()
-            rows, self._rows, self._timer = self._rows + rows, Rows(), None
+        if self._holding is not None:
+            self._holding.cancel()
+            rows, self._rows, self._holding = self._rows + rows, Rows(), None
         written, self._written = self._written, []
         if written:
             self._untouched -= {each.place for each in written}

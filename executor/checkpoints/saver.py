@@ -45,7 +45,7 @@ class JobSaver(AsyncPostgresSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Commit a checkpoint; that of an input is committed with the first step's, or two milliseconds later."""
+        """Commit a checkpoint; that of an input is committed with the first step's, if that follows at once."""
         parent = thread, ns, parent_id = insides.place(config)
         place = thread, ns, checkpoint["id"]
         inline, blobs = insides.split(checkpoint["channel_values"])

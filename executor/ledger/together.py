@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from executor.company import company
 from executor.errors import TryAgain
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 MOST = 64
-COMPANY_SECONDS = 0.002
 
 
 class Together(Generic[Asked, Answer]):
-    """Gathers what is asked while a question is under way, and asks it all in the next.
-
-    The first goes at once; only where the last did not go alone, the next waits two milliseconds for others.
+    """Gathers what is asked while a question is under way, or this process is busy, and asks it all in one.
 
     `ask` answers in the order of what it is given. Where it fails, each is asked alone, so that none fails for the sake
     of another; where the database itself fails (TryAgain), nobody is. Two with the same `key` never travel together.
@@ -29,7 +27,6 @@ class Together(Generic[Asked, Answer]):
         self._key = key
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._asking: asyncio.Task[None] | None = None
-        self._had_company = False
 
     async def __call__(self, asked: Asked) -> Answer:
         """Its answer, or what `ask` raises for it."""
@@ -41,36 +38,34 @@ class Together(Generic[Asked, Answer]):
 
     async def _ask_all(self) -> None:
         while self._waiting:
-            if self._had_company:
-                await asyncio.sleep(COMPANY_SECONDS)
-            company = self._gather()
-            self._had_company = len(company) > 1
+            await company(lambda: len(self._waiting) >= MOST)
+            together = self._gather()
             try:
-                await self._ask_for(company)
+                await self._ask_for(together)
             except TryAgain as error:
-                _fail(company, error)
+                _fail(together, error)
             except Exception as error:  # noqa: BLE001 - whose fault it is shows when each is asked alone
-                await self._ask_apart(company, error)
+                await self._ask_apart(together, error)
 
     def _gather(self) -> list[tuple[Asked, asyncio.Future[Answer]]]:
-        company: dict[Hashable, tuple[Asked, asyncio.Future[Answer]]] = {}
+        chosen: dict[Hashable, tuple[Asked, asyncio.Future[Answer]]] = {}
         self._waiting = [
             waits
             for waits in self._waiting
-            if len(company) == MOST or company.setdefault(self._key(waits[0]), waits) is not waits
+            if len(chosen) == MOST or chosen.setdefault(self._key(waits[0]), waits) is not waits
         ]
-        return list(company.values())
+        return list(chosen.values())
 
-    async def _ask_for(self, company: Sequence[tuple[Asked, asyncio.Future[Answer]]]) -> None:
-        answers = await self._ask([asked for asked, _ in company])
-        for (_, waits), answer in zip(company, answers, strict=True):
+    async def _ask_for(self, together: Sequence[tuple[Asked, asyncio.Future[Answer]]]) -> None:
+        answers = await self._ask([asked for asked, _ in together])
+        for (_, waits), answer in zip(together, answers, strict=True):
             if not waits.done():
                 waits.set_result(answer)
 
-    async def _ask_apart(self, company: Sequence[tuple[Asked, asyncio.Future[Answer]]], error: Exception) -> None:
-        if len(company) == 1:
-            return _fail(company, error)
-        for one in company:
+    async def _ask_apart(self, together: Sequence[tuple[Asked, asyncio.Future[Answer]]], error: Exception) -> None:
+        if len(together) == 1:
+            return _fail(together, error)
+        for one in together:
             try:
                 await self._ask_for([one])
             except Exception as its_own:  # noqa: BLE001 - its caller's
@@ -78,7 +73,7 @@ class Together(Generic[Asked, Answer]):
         return None
 
 
-def _fail(company: Sequence[tuple[object, asyncio.Future[Answer]]], error: Exception) -> None:
-    for _, waits in company:
+def _fail(together: Sequence[tuple[object, asyncio.Future[Answer]]], error: Exception) -> None:
+    for _, waits in together:
         if not waits.done():
             waits.set_exception(error)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from socket import create_server
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -32,7 +32,10 @@ class Record:
     async def complete(self, request: Request) -> Response:
         """Answer as the scripted model does; an answer that quotes the key really does."""
         at = time.time()
-        job, step = about((await request.json())["messages"])
+        try:
+            job, step = about((await request.json())["messages"])
+        except ClientDisconnect:  # it was killed while it asked
+            return Response(status_code=REFUSED)
         answer = await self._model.complete(request)
         refused = answer.status_code >= REFUSED
         self.calls.append(Call(at, request.path_params["worker"], job, step, refused))

@@ -121,7 +121,7 @@ async def test_a_function_does_not_wait_for_the_checkpoint_of_its_input():
 
 
 async def test_a_checkpoint_does_not_wait_for_the_writes_that_it_carries():
-    """Else each step would wait for the two milliseconds that writes are held back."""
+    """Else no step's writes would ever be superfluous."""
     await go(chain(saver := Recorder(), "a", "b"))
     assert order(saver, "put loop 1", "write branch:to:b seen done") == ["put loop 1", "write branch:to:b seen done"]
 

@@ -27,7 +27,11 @@ STEPS = 20
     ],
 )
 def test_a_commit_takes_no_more_than_half_of_many(last, waiting, most):
-    assert share(last, waiting) == most
+    assert share(last, waiting, took=0.001) == most
+
+
+def test_a_commit_that_takes_long_takes_all():
+    assert share(8, 8, took=0.1) == BATCH_UNITS
 
 
 class Counting(Lane):

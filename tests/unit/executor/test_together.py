@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -14,10 +15,13 @@ class Asks:
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
         self.error: Exception | None = None
+        self.begun, self.answering = asyncio.Event(), asyncio.Event()
+        self.answering.set()
 
     async def __call__(self, numbers):
         self.asked.append(list(numbers))
-        await asyncio.sleep(0)
+        self.begun.set()
+        await self.answering.wait()
         if self.error is not None:
             raise self.error
         if bad := [number for number in numbers if number < 0]:
@@ -35,12 +39,26 @@ def together(asks):
     return Together(asks, key=lambda number: number % 100)
 
 
-async def test_the_first_goes_alone_and_those_that_come_meanwhile_go_together(asks, together):
+async def test_those_that_come_while_one_is_asked_go_together(asks, together):
+    asks.answering.clear()
     first = asyncio.create_task(together(1))
+    await asks.begun.wait()
+    others = asyncio.gather(together(2), together(3))
     await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert list(await asyncio.gather(first, together(2), together(3))) == [2, 4, 6]
+    asks.answering.set()
+    assert [await first, *await others] == [2, 4, 6]
     assert asks.asked == [[1], [2, 3]]
+
+
+async def test_while_others_have_something_to_do_those_that_come_go_together(asks, together):
+    async def later(number):
+        for _ in range(3):
+            time.sleep(0.001)  # noqa: ASYNC251 - a turn of the event loop that is a long one
+            await asyncio.sleep(0)
+        return await together(number)
+
+    assert list(await asyncio.gather(together(1), later(2), later(3))) == [2, 4, 6]
+    assert asks.asked == [[1, 2, 3]]
 
 
 async def test_two_with_the_same_key_never_travel_together(asks, together):

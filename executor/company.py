@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
-IDLE_SECONDS = 0.0001  # in a turn of the event loop that took no longer, nobody had anything to do
+IDLE_SECONDS = 0.0001  # in a turn of the event loop that took no longer, nobody had much to do
 LONGEST_SECONDS, LONGEST_TURNS = 0.02, 20
 
 
 async def company(enough: Callable[[], bool]) -> None:
-    """Let others run until there are enough, but only while they have something to do, and for 20 ms at most.
+    """Let others run until there are enough, but only while they have much to do, and for 20 ms and a turn at most.
 
     Where nobody has, it takes one turn of the event loop: microseconds.
     """

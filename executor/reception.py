@@ -122,9 +122,9 @@ class Reception:
 
     async def _tell_again(self, job_id: str, thread_id: str, end: Finished) -> None:
         """Say what the worker that wrote the outcome may not have said before it died."""
+        await self._outbox.tell(thread_id, end.unpublished)
         if end.status in TERMINAL:
             await self._ends.make_sure(thread_id, job_id, end.attempts, end.status)
-        await self._outbox.tell(thread_id, end.unpublished)
 
     async def _reject(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 BATCH_UNITS = 256
 FEW = 4  # units that one commit may always take
-SLOW_SECONDS = 0.02  # a commit that took longer is worth filling
+SLOW_SECONDS = 0.01  # where a commit takes longer, none is made to wait for the next
 BATCH_BYTES = 4 << 20
 PATIENCE_SECONDS = 60.0  # how long a unit waits for a database that is away
 LOSSES = 5  # how often the connection may break under a unit before the unit is held to be the cause
@@ -57,8 +57,9 @@ class Lane:
         self._metrics = metrics
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._last = 0  # how many units the last commit had
-        self._took = 0.0  # seconds
+        self._asking: set[str] = set()  # the jobs whose units wait
+        self._asked: set[str] = set()  # those of the last commit
+        self._took = 0.0  # seconds, as the last commit's jobs saw them
         self._closed = False
 
     def __len__(self) -> int:
@@ -70,6 +71,7 @@ class Lane:
         if self._closed:
             answer(done, _stopped())
         else:
+            self._asking.add(unit.claim.job_id)
             self._waiting.put_nowait(Waiting(unit, done, time.monotonic() + PATIENCE_SECONDS))
         return done
 
@@ -82,7 +84,8 @@ class Lane:
         batch: list[Waiting] = []
         try:
             while True:
-                batch = await self._gather()
+                batch = []
+                await self._gather(batch)
                 await self._commit(batch)
                 for _ in batch:
                     self._waiting.task_done()
@@ -94,16 +97,20 @@ class Lane:
                 answer(waiting.done, _stopped())
             await self._hang_up()
 
-    async def _gather(self) -> list[Waiting]:
-        batch = [await self._waiting.get()]
-        await company(lambda: self._waiting.qsize() + 1 >= max(self._last, FEW))
-        size = batch[0].unit.size
-        most = share(self._last, 1 + self._waiting.qsize(), self._took)
+    async def _gather(self, batch: list[Waiting]) -> None:
+        """Take what waits, but of about half of the jobs at most."""
+        batch.append(await self._waiting.get())
+        await company(lambda: len(batch) + self._waiting.qsize() >= self._half())
+        size, most = batch[0].unit.size, BATCH_UNITS if self._took > SLOW_SECONDS else self._half()
         while not self._waiting.empty() and len(batch) < most and size < BATCH_BYTES:
             batch.append(self._waiting.get_nowait())
             size += batch[-1].unit.size
-        self._last = len(batch)
-        return batch
+        self._asked = {waiting.unit.claim.job_id for waiting in batch}
+        self._asking -= self._asked
+
+    def _half(self) -> int:
+        """Half of the jobs that are known of: were all to wait for one commit, nothing would be computed meanwhile."""
+        return min(max(FEW, (len(self._asking | self._asked) + 1) // 2), BATCH_UNITS)
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:
         try:
@@ -183,19 +190,6 @@ class Lane:
     def _stale(self, waiting: Waiting) -> LeaseLost:
         self._metrics.stale_epochs.inc()
         return LeaseLost(waiting.unit.claim.job_id)
-
-
-def share(last: int, waiting: int, took: float) -> int:
-    """How many units go together, of those that wait after a commit of so many that took so many seconds.
-
-    Of about half of the jobs at most, so that the others compute meanwhile; each was in the last commit, or waits, or
-    both: together they are twice the jobs where all wait for each other, and the jobs where they already take turns. Of
-    all jobs where a commit takes longer than what they compute.
-    """
-    both = last + waiting
-    if took > SLOW_SECONDS:
-        return BATCH_UNITS
-    return FEW if both <= 4 * FEW else min(both // 2, BATCH_UNITS)
 
 
 def _refusal(error: Exception | None) -> Exception | None:

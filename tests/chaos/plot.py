@@ -25,13 +25,13 @@ def main(summary: Path) -> None:
 
 
 def chart(title: str, unit: str, minutes: float, values: Sequence[float]) -> str:
-    """A line from zero to beyond its highest point: each point is a median of neighbours."""
+    """A line over time; each point is the median of a few neighbours, and the title has the highest value of all."""
     width = -(-len(values) // POINTS)
     points = [median(values[start : start + width]) for start in range(0, len(values), width)]
     lines = [
         "```mermaid",
         "xychart-beta",
-        f'    title "{title}"',
+        f'    title "{title}, {max(values):.0f} at most"',
         f'    x-axis "minutes" 0 --> {minutes:.0f}',
         f'    y-axis "{unit}" 0 --> {1.25 * max(points):.0f}',
         f"    line [{', '.join(f'{point:.0f}' for point in points)}]",

@@ -1,12 +1,13 @@
-"""How many units a commit takes, and that jobs which all began together do not wait together for ever."""
+"""How many units a commit takes, and that none is lost on the way."""
 
 import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
-from executor.checkpoints.lane import BATCH_UNITS, FEW, Lane, share
+from executor.checkpoints.lane import SLOW_SECONDS, Lane
 from executor.checkpoints.unit import Rows, Unit, answer
+from executor.errors import TryAgain
 from executor.jobs import Claim
 from executor.telemetry import Metrics
 
@@ -15,29 +16,12 @@ pytestmark = pytest.mark.anyio
 STEPS = 20
 
 
-@pytest.mark.parametrize(
-    ("last", "waiting", "most"),
-    [
-        (0, 1, FEW),
-        (8, 8, FEW),  # eight that wait for each other part
-        (4, 4, FEW),
-        (1, 31, 16),
-        (16, 16, 16),  # thirty-two that take turns go on so
-        (0, 1000, BATCH_UNITS),
-    ],
-)
-def test_a_commit_takes_no_more_than_half_of_many(last, waiting, most):
-    assert share(last, waiting, took=0.001) == most
-
-
-def test_a_commit_that_takes_long_takes_all():
-    assert share(8, 8, took=0.1) == BATCH_UNITS
-
-
 class Counting(Lane):
     """A lane whose database takes a while over anything."""
 
-    sizes: list[int]
+    def __init__(self) -> None:
+        super().__init__({}, Metrics())
+        self.sizes: list[int] = []
 
     async def _send(self, batch):
         self.sizes.append(len(batch))
@@ -46,19 +30,47 @@ class Counting(Lane):
             answer(waiting.done)
 
 
-async def test_jobs_that_begin_together_take_turns():
-    lane = Counting({}, Metrics())
-    lane.sizes = []
+def unit(job: str) -> Unit:
+    return Unit(Claim(job, 1, 1, 0.0, datetime.now(UTC)), Rows())
 
-    async def job(name):
+
+async def running(lane: Lane, count: int) -> None:
+    """So many jobs begin together, and commit step after step."""
+
+    async def job(name: str) -> None:
         for _ in range(STEPS):
-            await lane.add(Unit(Claim(name, 1, 1, 0.0, datetime.now(UTC)), Rows()))
+            await lane.add(unit(name))
 
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(lane.run())
-        await asyncio.gather(*(job(f"j{n}") for n in range(32)))
+        task = group.create_task(lane.run())
+        await asyncio.gather(*(job(f"j{n}") for n in range(count)))
         await lane.flush()
-        running.cancel()
-    assert sum(lane.sizes) == 32 * STEPS
-    assert max(lane.sizes) <= 16
+        task.cancel()
+
+
+@pytest.mark.parametrize("count", [8, 32, 64])
+async def test_jobs_that_begin_together_do_not_wait_together(count):
+    lane = Counting()
+    await running(lane, count)
+    assert sum(lane.sizes) == count * STEPS
+    assert max(lane.sizes) <= count // 2
     assert len(lane.sizes) < 4 * STEPS
+
+
+async def test_where_a_commit_takes_long_none_is_made_to_wait_for_the_next():
+    lane = Counting()
+    lane._took = 2 * SLOW_SECONDS
+    await running(lane, 32)
+    assert lane.sizes[0] == 32
+
+
+async def test_a_unit_that_is_just_being_gathered_when_the_lane_ends_has_its_answer():
+    lane = Counting()
+    task = asyncio.create_task(lane.run())
+    await asyncio.sleep(0)
+    done = lane.add(unit("j"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(TryAgain):
+        await asyncio.wait_for(done, 1)
+    assert lane.sizes == []

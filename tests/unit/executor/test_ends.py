@@ -1,7 +1,5 @@
 """A stream says once of each job that it ended, whoever was there at its end."""
 
-import asyncio
-
 import pytest
 
 from executor.outcomes import Outcomes
@@ -11,6 +9,11 @@ from tests.unit.executor.conftest import NATS
 pytestmark = pytest.mark.anyio
 
 END = ("end", {"status": "completed"})
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    monkeypatch.setattr("executor.ends.UNDER_WAY_SECONDS", 0.01)
 
 
 async def test_a_finished_job_that_comes_again_does_not_end_twice(world):
@@ -26,11 +29,18 @@ async def test_a_finished_job_that_comes_again_ends_where_its_worker_died_before
 
 
 async def test_a_finished_job_that_comes_again_at_once_does_not_end_twice(world, monkeypatch):
-    monkeypatch.setattr("executor.ends.UNDER_WAY_SECONDS", 0.2)
+    """Its entry is still on the way when it is looked for."""
     await world.process(world.delivery())
     under_way = list(world.stream.entries)
     world.stream.entries.clear()
-    asyncio.get_running_loop().call_later(0.05, world.stream.entries.extend, under_way)
+    look = world.stream.ended
+
+    async def looked(thread_id, job_id):
+        found = await look(thread_id, job_id)
+        world.stream.entries[:] = under_way
+        return found
+
+    monkeypatch.setattr(world.stream, "ended", looked)
     await world.process(world.delivery())
     assert world.entries.count(END) == 1
 

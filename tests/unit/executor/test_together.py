@@ -50,7 +50,9 @@ async def test_those_that_come_while_one_is_asked_go_together(asks, together):
     assert asks.asked == [[1], [2, 3]]
 
 
-async def test_while_others_have_something_to_do_those_that_come_go_together(asks, together):
+async def test_while_others_have_much_to_do_those_that_come_go_together(asks, together, monkeypatch):
+    monkeypatch.setattr("executor.company.LONGEST_SECONDS", 10.0)
+
     async def later(number):
         for _ in range(3):
             time.sleep(0.001)  # noqa: ASYNC251 - a turn of the event loop that is a long one

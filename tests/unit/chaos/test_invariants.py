@@ -143,6 +143,12 @@ def test_an_end_is_not_missed_where_dragonfly_was_away():
     assert judge(away)["streams_end"] == []
 
 
+def test_an_end_may_come_twice_where_the_ledgers_answer_was_held():
+    twice = lived({"p": Live([Entry("p", "end")] * 2, 3000)})
+    held = replace(twice, faults=[Fault("hold", "w2.1>postgres", 1, 13)])
+    assert [len(judge(history)["streams_end"]) for history in (twice, held)] == [1, 0]
+
+
 def test_a_recovery_lasts_from_the_kill_to_the_next_step_elsewhere():
     killed = late(Call(27, "w2.1", "p", 0), faults=[Fault("kill", "w2.1", 13.2, 13.2)])
     assert recoveries(killed) == [pytest.approx(13.8)]

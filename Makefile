@@ -65,8 +65,8 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@echo "setting up .venv with $$($(PYTHON) --version), once: about a minute"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
-	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip sync --python $(BIN)/python --quiet --require-hashes --compile-bytecode requirements/dev.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 images: $(READY) ## Build both images without Docker, as root on Debian, and run them; ARGS=--naive compares

@@ -108,7 +108,7 @@ async def test_an_interrupted_owner_leaves_neither_process_nor_file(tmp_path):
         told = await first_line(owner)
         assert processes_with(told["root"])
         await owner.stop()
-    assert not processes_with(told["root"])
+    await wait_until("they have ended", lambda: ended(told["root"]))
     assert not exists(told["root"])
     assert not any([await listens(port) for port in told["ports"]])
 

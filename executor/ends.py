@@ -11,9 +11,7 @@ from executor.ports import Stream
 
 log = structlog.get_logger()
 
-UNDER_WAY_SECONDS = (
-    1.0  # from an outcome in the ledger to its entry in the stream: milliseconds, but for a slow network
-)
+UNDER_WAY_SECONDS = 1.0  # an outcome's entry follows it within milliseconds, but for a slow network
 
 
 class Entries(Protocol):

@@ -81,10 +81,9 @@ class Lane:
 
     async def run(self) -> None:
         """Commit for ever; at the end, whoever still waits is told to try again."""
-        batch: list[Waiting] = []
         try:
             while True:
-                batch = []
+                batch: list[Waiting] = []
                 await self._gather(batch)
                 await self._commit(batch)
                 for _ in batch:

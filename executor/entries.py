@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+
 Type = Literal[
     "token", "message", "tool_call", "tool_result", "node_start", "node_end", "state", "interrupt", "custom",
     "attempt", "gap", "end",
@@ -26,9 +28,8 @@ class Entry:
 
     def fields(self) -> dict[str, str]:
         """The flat fields of the stream's entry."""
-        data = json.dumps(self.data, ensure_ascii=False, default=str)
-        data = data.encode(errors="backslashreplace").decode()  # half a surrogate pair, as JSON escapes it
-        return {"job": self.job, "attempt": str(self.attempt), "type": self.type, "node": self.node, "data": data}
+        attempt, data = str(self.attempt), _json(self.data)
+        return {"job": self.job, "attempt": attempt, "type": self.type, "node": self.node, "data": data}
 
 
 Shown = dict[str, Any]  # an entry as one JSON object: job, attempt, type, node, data
@@ -42,9 +43,16 @@ def shown(fields: Mapping[str, str]) -> Shown:
 def as_text(fields: Mapping[str, str]) -> str:
     """The same as text; its data are JSON already."""
     rest = {"job": fields["job"], "attempt": int(fields["attempt"]), "type": fields["type"], "node": fields["node"]}
-    return f'{json.dumps(rest, ensure_ascii=False)[:-1]}, "data": {fields["data"]}}}'
+    return f'{_json(rest)[:-1]},"data":{fields["data"]}}}'
 
 
 def key_of(thread_id: str) -> str:
     """The name of a thread's stream and of its channel."""
     return f"langgraph:stream:{thread_id}"
+
+
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except TypeError:  # it is strict where JSON is not: long numbers, deep nesting, half a surrogate pair
+        return json.dumps(value, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()

@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import structlog
 
-from executor.checkpoints.statement import STATEMENT, Packed, PackedDumper, parameters
+from executor.arrays import Packed
+from executor.checkpoints.statement import STATEMENT, parameters
 from executor.checkpoints.unit import Unit, answer
 from executor.company import company
 from executor.errors import LeaseLost, TryAgain
@@ -175,10 +176,8 @@ class Lane:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _open(self) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(**self._conninfo)
-        connection.adapters.register_dumper(Packed, PackedDumper)
-        self._connection = connection
-        return connection
+        self._connection = await psycopg.AsyncConnection.connect(**self._conninfo)
+        return self._connection
 
     async def _hang_up(self) -> None:
         if self._connection is not None:

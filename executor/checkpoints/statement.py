@@ -1,17 +1,10 @@
-"""The one statement that commits the units of many jobs, and its parameters.
-
-Rows travel as one array a column, already in PostgreSQL's binary format: psycopg's own way with lists costs more than
-all the rest.
-"""
+"""The one statement that commits the units of many jobs, and its parameters: an array for each column."""
 
 import re
-import struct
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
-
+from executor.arrays import Packed, packed
 from executor.checkpoints.unit import Row, Unit
 
 # A unit's rows are joined to its fence: where another worker has raised the job's epoch nothing is inserted, and the
@@ -58,28 +51,6 @@ SELECT n FROM fence
 TYPES = [kind.decode() for kind in re.findall(rb"%b::(\w+)\[\]", STATEMENT)]
 FENCE, BLOBS, CHECKPOINTS, WRITES = 3, 7, 7, 10  # how many parameters each part has
 
-OIDS = {"int4": 23, "int8": 20, "text": 25, "bytea": 17}
-NULL = struct.pack("!i", -1)
-
-_length = struct.Struct("!i").pack
-_integers = {"int4": struct.Struct("!ii").pack, "int8": struct.Struct("!iq").pack}
-
-
-class Packed(bytes):
-    """An array in PostgreSQL's binary format."""
-
-    __slots__ = ()
-
-
-class PackedDumper(Dumper):
-    """Sends it as it is."""
-
-    format = Format.BINARY
-
-    def dump(self, obj: bytes) -> bytes:
-        """The array itself."""
-        return obj
-
 
 def parameters(units: Sequence[Unit]) -> list[Packed]:
     """The columns of all rows, each row led by the number of its unit."""
@@ -89,24 +60,6 @@ def parameters(units: Sequence[Unit]) -> list[Packed]:
     for table, width in zip(tables, (BLOBS, CHECKPOINTS, WRITES), strict=True):
         columns += _columns([(n, *row) for n, rows in enumerate(table) for row in rows], width)
     return [packed(kind, column) for kind, column in zip(TYPES, columns, strict=True)]
-
-
-def packed(kind: str, items: Sequence[Any]) -> Packed:
-    """One column as an array of this type."""
-    if not items:
-        return Packed(struct.pack("!iii", 0, 0, OIDS[kind]))
-    head = struct.pack("!iiiii", 1, 1, OIDS[kind], len(items), 1)
-    if kind in _integers:
-        pack, width = _integers[kind], int(kind[-1])
-        return Packed(head + b"".join([pack(width, item) for item in items]))
-    parts = [head]
-    for item in items:
-        if item is None:
-            parts.append(NULL)
-        else:
-            raw = item.encode() if isinstance(item, str) else item
-            parts += (_length(len(raw)), raw)
-    return Packed(b"".join(parts))
 
 
 def _columns(rows: Sequence[Row], width: int) -> list[Sequence[Any]]:

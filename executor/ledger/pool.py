@@ -1,8 +1,10 @@
 """The pool of connections that the ledger and LangGraph's saver share."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -10,6 +12,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from executor.arrays import OIDS, packed
 from executor.errors import TryAgain
 from executor.settings import PostgresSettings
 
@@ -89,6 +92,13 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def fetch(connection: Connection, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All rows of a query."""
-    cursor = await connection.execute(query, values)
+    """All rows of a query, which says the type of each array that it is given: `%(ids)s::text[]`."""
+    arrays = {name: packed(kind, values[name]) for name, kind in _arrays(query)}
+    cursor = await connection.execute(query, {**values, **arrays})
     return await cursor.fetchall()
+
+
+@cache
+def _arrays(query: str) -> list[tuple[str, str]]:
+    """The names of a query's arrays, and the types of their items."""
+    return [(name, kind) for name, kind in re.findall(r"%\((\w+)\)s::(\w+)\[\]", query) if kind in OIDS]

@@ -31,8 +31,8 @@ RETURNING job_id, epoch, attempts AS attempt, extract(epoch FROM now() - started
 CLAIM = f"""
 INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at)
 SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now()
-FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::bigint[],
-            %(not_befores)s::timestamptz[], %(replays)s::bigint[])
+FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
+            %(not_befores)s::timestamptz[], %(replays)s::int8[])
      AS asked (job_id, thread_id, digest, sequence, not_before, replay)
 WHERE coalesce(not_before <= now(), true) AND NOT EXISTS ({OF_ASKED})
 ORDER BY job_id
@@ -84,7 +84,7 @@ RETURNING digest = %(digest)s AS same
 RENEW = """
 WITH held AS MATERIALIZED (
     SELECT jobs.job_id
-    FROM jobs JOIN unnest(%(job_ids)s::text[], %(epochs)s::bigint[]) AS claimed (job_id, epoch)
+    FROM jobs JOIN unnest(%(job_ids)s::text[], %(epochs)s::int8[]) AS claimed (job_id, epoch)
         ON jobs.job_id = claimed.job_id AND jobs.epoch = claimed.epoch
     WHERE jobs.status = 'running' ORDER BY jobs.job_id FOR NO KEY UPDATE OF jobs
 )
@@ -108,8 +108,8 @@ ON CONFLICT (id) DO NOTHING
 # A job that somebody wants ended does not wait for a person's answer: it is left to its next claim, which ends it.
 FINISH = """
 WITH asked AS (
-    SELECT * FROM unnest(%(job_ids)s::text[], %(epochs)s::bigint[], %(statuses)s::text[], %(results)s::text[],
-                         %(errors)s::text[], %(durations)s::bigint[], %(kept_subjects)s::text[],
+    SELECT * FROM unnest(%(job_ids)s::text[], %(epochs)s::int8[], %(statuses)s::text[], %(results)s::text[],
+                         %(errors)s::text[], %(durations)s::int8[], %(kept_subjects)s::text[],
                          %(kept_headers)s::text[], %(kept_bodies)s::bytea[])
          AS asked (job_id, epoch, status, result, error, duration_ms, subject, headers, body)
 ), held AS MATERIALIZED (
@@ -176,8 +176,8 @@ ORDER BY job_id FOR NO KEY UPDATE
 """
 
 SETTLE = f"""
-WITH marked AS (UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s) AND published_at IS NULL),
-     first AS MATERIALIZED ({FIRST.format(next=f"{NEXT} AND thread_id = ANY(%(thread_ids)s)")})
+WITH marked AS (UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL),
+     first AS MATERIALIZED ({FIRST.format(next=f"{NEXT} AND thread_id = ANY(%(thread_ids)s::text[])")})
 UPDATE jobs SET {WAKE} FROM first WHERE jobs.job_id = first.job_id
 RETURNING jobs.thread_id, jobs.job_id, jobs.wakes
 """  # noqa: S608 - our own fragments
@@ -233,9 +233,9 @@ SELECT id, subject, headers, body FROM outbox
 WHERE published_at IS NULL AND created_at < now() - interval '30 seconds' ORDER BY created_at LIMIT 100
 """
 
-PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s) AND published_at IS NULL"
+PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL"
 
-SEEN = "SELECT job_id FROM jobs WHERE job_id = ANY(%(job_ids)s)"
+SEEN = "SELECT job_id FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
 SEQUENCES = "SELECT sequence FROM jobs WHERE sequence > %(after)s AND sequence < %(before)s"
 
 COLUMNS = "job_id, thread_id, status, attempts, created_at, started_at, finished_at, duration_ms, result, error"
@@ -268,7 +268,7 @@ ON CONFLICT (thread_id) WHERE started_at IS NOT NULL AND finished_at IS NULL DO 
 RETURNING job_id, thread_id
 """
 
-LET_GO = "DELETE FROM jobs WHERE job_id = ANY(%(job_ids)s)"
+LET_GO = "DELETE FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
 
 EXPIRE_SAID = """
 DELETE FROM outbox WHERE id IN (

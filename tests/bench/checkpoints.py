@@ -1,6 +1,6 @@
 """Jobs per second of a three-node graph on each saver: LangGraph's own, ours, one in memory, none.
 
-    python -m tests.bench.checkpoints --rounds 5 --seconds 1.5 --at-once 8,32,64 --nodes quick,slow
+    python -m tests.bench.checkpoints --rounds 5 --seconds 1.5 --at-once 8,32,64 --nodes noop,slow
 
 One process, one server. LangGraph's own savers run as they come, on asyncio's loop; ours as in the service, on uvloop
 with its settings of the garbage collector; those "in our process" are LangGraph's savers in the service's way. Rounds
@@ -270,7 +270,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
     parser.add_argument("--at-once", default="8,32,64", help="how many jobs are at work at once (default 8,32,64)")
-    parser.add_argument("--nodes", default="quick,slow", help="quick: nothing; slow: 20 to 60 ms (default both)")
+    parser.add_argument("--nodes", default="noop,slow", help="noop, quick (append a message), slow (so, in 20-60 ms)")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     levels = [int(level) for level in given.at_once.split(",")]

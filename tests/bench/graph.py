@@ -1,4 +1,4 @@
-"""The graph that is measured: three nodes, each appends a message to the state. No model, no waiting."""
+"""The graph that is measured: three nodes, each appends a message to the state. No model."""
 
 import json
 from typing import Annotated, Any, TypedDict
@@ -14,16 +14,16 @@ class State(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-async def _say(_: Any) -> dict[str, Any]:
+async def say(_: Any) -> dict[str, Any]:
+    """A node that appends a message."""
     return {"messages": [AIMessage(content="ok")]}
 
 
-def three_nodes() -> StateGraph[Any]:
+def three_nodes(node: Any = say) -> StateGraph[Any]:
     """START, a, b, c, END; to be compiled with a checkpointer or without."""
     graph: StateGraph[Any] = StateGraph(State)
-    say: Any = _say  # the overloads of add_node know no Any
     for name in "abc":
-        graph.add_node(name, say)
+        graph.add_node(name, node)
     graph.add_edge(START, "a")
     graph.add_edge("a", "b")
     graph.add_edge("b", "c")

@@ -3,46 +3,14 @@
 import struct
 from datetime import UTC, datetime
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from executor.checkpoints.statement import OIDS, TYPES, packed, parameters
+from executor.checkpoints.statement import TYPES, parameters
 from executor.checkpoints.unit import ROW_BYTES, Rows, Unit, distinct
 from executor.jobs import Claim
+from tests.unit.arrays import unpacked
 
 
 def claim(job: str) -> Claim:
     return Claim(job, 7, 1, 0.0, datetime.now(UTC))
-
-
-def unpacked(kind: str, array: bytes) -> list[bytes | None]:
-    """The items of an array in PostgreSQL's binary format."""
-    dimensions, _, oid = struct.unpack_from("!iii", array)
-    assert (oid, dimensions) == (OIDS[kind], min(1, len(array) - 12))
-    if not dimensions:
-        return []
-    length, lower = struct.unpack_from("!ii", array, 12)
-    assert lower == 1
-    items, at = [], 20
-    for _ in range(length):
-        (size,) = struct.unpack_from("!i", array, at)
-        items.append(None if size < 0 else array[at + 4 : at + 4 + size])
-        at += 4 + max(size, 0)
-    assert at == len(array)
-    return items
-
-
-@given(st.lists(st.none() | st.text() | st.binary()))
-def test_texts_and_bytes_are_packed(items):
-    expected = [item.encode() if isinstance(item, str) else item for item in items]
-    assert unpacked("bytea", packed("bytea", items)) == expected
-
-
-@pytest.mark.parametrize(("kind", "layout"), [("int4", "!i"), ("int8", "!q")])
-def test_numbers_are_packed(kind, layout):
-    items = [0, -1, 2**31 - 1]
-    assert [struct.unpack(layout, item or b"")[0] for item in unpacked(kind, packed(kind, items))] == items
 
 
 def test_every_row_names_its_unit():

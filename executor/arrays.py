@@ -21,6 +21,9 @@ class Packed(bytes):
     __slots__ = ()
 
 
+EMPTY = {kind: Packed(struct.pack("!iii", 0, 0, oid)) for kind, oid in OIDS.items()}
+
+
 class PackedDumper(Dumper):
     """Sends it as it is."""
 
@@ -37,7 +40,7 @@ psycopg.adapters.register_dumper(Packed, PackedDumper)
 def packed(kind: str, items: Sequence[Any]) -> Packed:
     """Items, of which any may be None, as an array of this type; numbers, or texts or bytes."""
     if not items:
-        return Packed(struct.pack("!iii", 0, 0, OIDS[kind]))
+        return EMPTY[kind]
     head = struct.pack("!iiiii", 1, 1, OIDS[kind], len(items), 1)
     parts = _numbers(kind, items) if kind in _integers else _texts(items)
     return Packed(b"".join([head, *parts]))

@@ -41,8 +41,8 @@ def is_input(metadata: CheckpointMetadata) -> bool:
 def carries(checkpoint: Checkpoint, channels: Collection[str]) -> bool:
     """Whether the checkpoint holds all that was written to these channels, so that the writes are superfluous."""
     values = checkpoint["channel_values"]
-    whole = (c == NO_WRITES or (c in values and not isinstance(values[c], _DeltaSnapshot)) for c in channels)
-    return all(whole)
+    lacking = [c for c in channels if c != NO_WRITES and (c not in values or isinstance(values[c], _DeltaSnapshot))]
+    return not lacking
 
 
 def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -51,10 +51,16 @@ def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     As the stock saver does it, but for a NUL character and the floats that are no numbers: JSON in Postgres refuses
     them, a blob does not.
     """
-    blobs = {channel: value for channel, value in values.items() if not _fits_json(value)}
-    inline = {channel: value for channel, value in values.items() if channel not in blobs}
-    snapshots = {channel: True for channel, value in blobs.items() if isinstance(value, _DeltaSnapshot)}
-    return inline | snapshots, blobs
+    inline: dict[str, Any] = {}
+    blobs: dict[str, Any] = {}
+    for channel, value in values.items():
+        if _fits_json(value):
+            inline[channel] = value
+        else:
+            blobs[channel] = value
+            if isinstance(value, _DeltaSnapshot):
+                inline[channel] = True
+    return inline, blobs
 
 
 def described(config: RunnableConfig, metadata: CheckpointMetadata) -> bytes:

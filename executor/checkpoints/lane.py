@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import structlog
 
 from executor.arrays import Packed
 from executor.checkpoints.statement import STATEMENT, parameters
-from executor.checkpoints.unit import Unit, answer
+from executor.checkpoints.unit import Answer, Unit, answer
 from executor.company import company
 from executor.errors import LeaseLost, TryAgain
 from executor.telemetry import Metrics
@@ -41,12 +42,12 @@ OPTIONS: Options = {
 }
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Waiting:
     """A unit, who waits for it, and until when it is worth waiting for a database that is away."""
 
     unit: Unit
-    done: asyncio.Future[None]
+    done: Answer
     deadline: float
 
 
@@ -56,7 +57,9 @@ class Lane:
     def __init__(self, conninfo: Options, metrics: Metrics) -> None:
         self._conninfo = OPTIONS | conninfo
         self._metrics = metrics
-        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
+        self._waiting: deque[Waiting] = deque()
+        self._batch: list[Waiting] = []  # what is being committed
+        self._something = asyncio.Event()
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._asking: set[str] = set()  # the jobs whose units wait
         self._asked: set[str] = set()  # those of the last commit
@@ -64,60 +67,60 @@ class Lane:
         self._closed = False
 
     def __len__(self) -> int:
-        return self._waiting.qsize()
+        return len(self._waiting)
 
-    def add(self, unit: Unit) -> asyncio.Future[None]:
+    def add(self, unit: Unit) -> Answer:
         """Done when it is committed; LeaseLost where the epoch is another's, TryAgain where the database fails it."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = Answer()
         if self._closed:
             answer(done, _stopped())
         else:
             self._asking.add(unit.claim.job_id)
-            self._waiting.put_nowait(Waiting(unit, done, time.monotonic() + PATIENCE_SECONDS))
+            self._waiting.append(Waiting(unit, done, time.monotonic() + PATIENCE_SECONDS))
+            self._something.set()
         return done
 
     async def flush(self) -> None:
         """Wait until everything has its answer."""
-        await self._waiting.join()
+        while unanswered := [waits.done for waits in (*self._batch, *self._waiting) if not waits.done.done()]:
+            await asyncio.wait(unanswered)
 
     async def run(self) -> None:
-        """Commit for ever; at the end, whoever still waits is told to try again."""
+        """Answer for ever; at the end, whoever still waits is told to try again."""
         try:
             while True:
-                batch: list[Waiting] = []
-                await self._gather(batch)
-                await self._commit(batch)
-                for _ in batch:
-                    self._waiting.task_done()
+                await self._something.wait()
+                await company(lambda: len(self._waiting) >= self._half())
+                self._gather()
+                await self._commit()
         finally:
             self._closed = True
-            while not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            for waiting in batch:
+            for waiting in (*self._batch, *self._waiting):
                 answer(waiting.done, _stopped())
             await self._hang_up()
 
-    async def _gather(self, batch: list[Waiting]) -> None:
+    def _gather(self) -> None:
         """Take what waits, but of about half of the jobs at most."""
-        batch.append(await self._waiting.get())
-        await company(lambda: len(batch) + self._waiting.qsize() >= self._half())
-        size, most = batch[0].unit.size, BATCH_UNITS if self._took > SLOW_SECONDS else self._half()
-        while not self._waiting.empty() and len(batch) < most and size < BATCH_BYTES:
-            batch.append(self._waiting.get_nowait())
-            size += batch[-1].unit.size
-        self._asked = {waiting.unit.claim.job_id for waiting in batch}
+        most = BATCH_UNITS if self._took > SLOW_SECONDS else self._half()
+        self._batch, size = [], 0
+        while self._waiting and len(self._batch) < most and size < BATCH_BYTES:
+            self._batch.append(self._waiting.popleft())
+            size += self._batch[-1].unit.size
+        if not self._waiting:
+            self._something.clear()
+        self._asked = {waiting.unit.claim.job_id for waiting in self._batch}
         self._asking -= self._asked
 
     def _half(self) -> int:
         """Half of the jobs that are known of: were all to wait for one commit, nothing would be computed meanwhile."""
         return min(max(FEW, (len(self._asking | self._asked) + 1) // 2), BATCH_UNITS)
 
-    async def _commit(self, batch: Sequence[Waiting]) -> None:
+    async def _commit(self) -> None:
         try:
-            await self._send(batch)
+            await self._send(self._batch)
         except Exception as error:  # noqa: BLE001 - the lane outlives whatever a unit holds
-            log.warning("checkpoints not committed", units=len(batch), error=_name(error))
-            for waiting in batch:
+            log.warning("checkpoints not committed", units=len(self._batch), error=_name(error))
+            for waiting in self._batch:
                 await self._insist(waiting)
 
     async def _insist(self, waiting: Waiting) -> None:

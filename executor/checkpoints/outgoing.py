@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from executor.checkpoints.insides import Place
-from executor.checkpoints.unit import Row, Rows, Unit, answer, distinct
+from executor.checkpoints.unit import Answer, Row, Rows, Unit, answer, distinct
 from executor.jobs import Claim
 
 # Turns of the event loop for which a task's writes wait for the checkpoint that makes them superfluous. It comes after
 # one (that of an input is followed after three), which takes microseconds or, where many jobs are at work, long.
 HOLD_TURNS = 8
 
-Commit = Callable[[Unit], asyncio.Future[None]]
+Commit = Callable[[Unit], Answer]
 Carries = Callable[[Collection[str]], bool]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Written:
     """What a task wrote at a checkpoint; `rows` are made only where they are sent."""
 
@@ -37,7 +37,7 @@ class Outgoing:
         self._rows = Rows()
         self._written: list[Written] = []
         self._holding: asyncio.Handle | None = None
-        self._sent: list[asyncio.Future[None]] = []  # without answer, or failed
+        self._sent: list[Answer] = []  # without answer, or failed
         self._untouched: set[Place] = set()  # checkpoints of this run at which no task's writes were sent
         self.begun: set[tuple[str, str]] = set()  # threads and namespaces that have a checkpoint of this run
 
@@ -45,7 +45,7 @@ class Outgoing:
         """Keep a checkpoint for the next unit: it rides with the one that follows."""
         await self._settled()
         self._begin(place)
-        self._rows += rows
+        self._rows = self._rows.joined(rows)
         self._arm()
 
     async def write(self, written: Written) -> None:
@@ -60,12 +60,7 @@ class Outgoing:
         self._drop(parent, carries)
         self._untouched.discard(parent)
         self._begin(place)
-        sent = self._send(rows)
-        try:
-            await asyncio.shield(sent)
-        except asyncio.CancelledError:  # a run ends after its last commit, not beside it
-            await asyncio.wait([sent])
-            raise
+        await self._send(rows)
 
     async def flush(self) -> None:
         """Commit all that is held, so that a reader sees it."""
@@ -86,12 +81,13 @@ class Outgoing:
 
     def _drop(self, parent: Place, carries: Carries) -> None:
         """Drop a step's writes: all of them or, where one was sent or is not in the checkpoint, none."""
-        step = [written for written in self._written if written.place == parent]
-        if self._keep_writes or parent not in self._untouched or not all(carries(w.channels) for w in step):
+        if self._keep_writes or parent not in self._untouched:
             return
-        self._written = [written for written in self._written if written.place != parent]
-        for written in step:
-            answer(written.done)
+        step = [written for written in self._written if written.place == parent]
+        if step and carries({channel for written in step for channel in written.channels}):
+            self._written = [written for written in self._written if written.place != parent]
+            for written in step:
+                answer(written.done)
 
     def _arm(self) -> None:
         if self._holding is None:
@@ -106,20 +102,28 @@ class Outgoing:
     def _expire(self) -> None:
         """No checkpoint followed: a parallel branch still runs, or the run stopped. Send what is held."""
         if self._rows.checkpoints or self._written:
-            self._send(Rows())
+            self._send(Rows()).add_done_callback(_seen)
 
-    def _send(self, rows: Rows) -> asyncio.Future[None]:
+    def _send(self, rows: Rows) -> Answer:
         if self._holding is not None:
             self._holding.cancel()
-            rows, self._rows, self._holding = self._rows + rows, Rows(), None
+            self._holding = None
+        if self._rows.checkpoints:
+            rows, self._rows = self._rows.joined(rows), Rows()
         written, self._written = self._written, []
         if written:
             self._untouched -= {each.place for each in written}
-            rows += Rows(writes=distinct(_encoded(written)))
+            rows = rows.joined(Rows(writes=distinct(_encoded(written))))
         sent = self._commit(Unit(self._claim, rows))
-        sent.add_done_callback(partial(_answer, written))
+        if written:
+            sent.add_done_callback(partial(_answer, written))
         self._sent.append(sent)
         return sent
+
+
+def _seen(sent: asyncio.Future[None]) -> None:
+    """Whatever is built on it raises its error; a run that has stopped does not."""
+    sent.exception()
 
 
 def _answer(written: Iterable[Written], sent: asyncio.Future[None]) -> None:

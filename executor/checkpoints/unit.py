@@ -1,10 +1,9 @@
 """What one job wants committed together, as rows of the tables."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from executor.jobs import Claim
 
@@ -13,36 +12,31 @@ Row = tuple[Any, ...]  # the columns of a table, in the order of the statement
 ROW_BYTES = 200  # about what a row weighs beside its values
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """Rows of the three tables of checkpoints."""
 
     blobs: Sequence[Row] = ()
     checkpoints: Sequence[Row] = ()
     writes: Sequence[Row] = ()
 
-    def __add__(self, other: "Rows") -> "Rows":
-        return Rows(
-            (*self.blobs, *other.blobs),
-            (*self.checkpoints, *other.checkpoints),
-            (*self.writes, *other.writes),
-        )
-
-    def __iter__(self) -> Iterator[Sequence[Row]]:
-        return iter((self.blobs, self.checkpoints, self.writes))
+    def joined(self, other: "Rows") -> "Rows":
+        """All rows of both."""
+        return Rows([*self.blobs, *other.blobs], [*self.checkpoints, *other.checkpoints], [*self.writes, *other.writes])
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Unit:
-    """Rows that are written all or not at all: only while the job is still at this epoch."""
+    """Rows that are written all or not at all: only while the job is still at this epoch.
+
+    `size` is about how many bytes it is on the wire: what is large stands in the last two columns of each table.
+    """
 
     claim: Claim
     rows: Rows = field(repr=False)
+    size: int = field(init=False)
 
-    @cached_property
-    def size(self) -> int:
-        """About how many bytes it is on the wire: what is large stands in the last two columns of each table."""
-        return sum(ROW_BYTES + len(row[-1]) + len(row[-2]) for table in self.rows for row in table)
+    def __post_init__(self) -> None:
+        self.size = sum([ROW_BYTES + len(row[-1]) + len(row[-2]) for table in self.rows for row in table])
 
 
 def distinct(writes: Iterable[Row]) -> list[Row]:
@@ -57,6 +51,14 @@ def distinct(writes: Iterable[Row]) -> list[Row]:
         if index < 0 or key not in kept:
             kept[key] = row
     return list(kept.values())
+
+
+class Answer(asyncio.Future[None]):
+    """What becomes of a unit. A task that waits for it is cancelled once it is there: no run ends beside its commit."""
+
+    def cancel(self, msg: Any = None) -> bool:  # noqa: ARG002 - a future's
+        """Not yet."""
+        return False
 
 
 def answer(done: asyncio.Future[None], error: BaseException | None = None) -> None:

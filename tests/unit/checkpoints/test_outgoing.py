@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from executor.checkpoints.outgoing import Outgoing, Written
-from executor.checkpoints.unit import Rows, Unit
+from executor.checkpoints.unit import Answer, Rows, Unit
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.jobs import Claim
@@ -25,11 +25,11 @@ class Sent:
     units: list[Unit] = field(default_factory=list)
     slow: bool = False
     error: Exception | None = None
-    asked: list[asyncio.Future[None]] = field(default_factory=list)
+    asked: list[Answer] = field(default_factory=list)
 
-    def commit(self, unit: Unit) -> asyncio.Future[None]:
+    def commit(self, unit: Unit) -> Answer:
         self.units.append(unit)
-        self.asked.append(asyncio.get_running_loop().create_future())
+        self.asked.append(Answer())
         if not self.slow:
             self.answer()
         return self.asked[-1]

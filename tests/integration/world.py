@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ TERMINAL = ("completed", "failed", "cancelled")
 JsonObject = dict[str, Any]
 
 BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "tests", "ce-type": EXECUTE_TYPE}
+
+
+def unique(word: str = "job") -> str:
+    """An id that nobody has."""
+    return f"{word}-{uuid.uuid4().hex[:8]}"
 
 
 def lone(**config: Any) -> JsonObject:

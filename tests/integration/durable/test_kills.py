@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import uuid
 
 import pytest
 
@@ -12,17 +11,13 @@ from executor.crash import POINTS, Point, armed
 from executor.embedded.loopback import wait_until
 from tests.integration.durable.aftermath import at_rest
 from tests.integration.durable.workers import working
-from tests.integration.world import deep, event, until, writing
+from tests.integration.world import deep, event, unique, until, writing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
 
 STEPS = ({"say": "One.", "call": [writing("/one")]}, {"say": "Two.", "call": [writing("/two")]}, {"say": "Done."})
 
 CUT_SHORT = {"claimed", "running", "parked", "acknowledged"}  # the first runs when the second is parked, acknowledged
-
-
-def unique(word="job"):
-    return f"{word}-{uuid.uuid4().hex[:8]}"
 
 
 def calls(model, job):

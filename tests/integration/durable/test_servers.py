@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import uuid
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests import rig
 from tests.integration.durable.aftermath import at_rest, state
 from tests.integration.durable.steps import job, until
 from tests.integration.durable.workers import shorten_ack_wait, submit, working
-from tests.integration.world import World, event, world
+from tests.integration.world import World, event, unique, world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
 
@@ -37,10 +36,6 @@ async def alone(own_servers, model) -> AsyncIterator[World]:
     await shorten_ack_wait(environment)
     async with world(environment) as mine:
         yield mine
-
-
-def unique():
-    return f"job-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.mark.parametrize("server", ["nats", "postgres", "dragonfly"])

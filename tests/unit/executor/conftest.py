@@ -19,7 +19,8 @@ from executor.settings import NatsSettings, WorkerSettings
 from executor.telemetry import Metrics
 from executor.turns import Turns
 from executor.worker import Worker
-from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakeLedger, FakeStream, Journal
+from tests.fake_ledger import FakeLedger
+from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakeStream, Journal
 
 NATS = NatsSettings.read(
     {"NATS_URL": "nats://nats:4222", "NATS_STREAM_NAME": "AGENT_EXECUTION", "NATS_CONSUMER_GROUP": "workers"}
@@ -108,6 +109,14 @@ def event(job_id="j", attributes=None, **changes):
     data = {"job_id": job_id, "agent_definition": {"nodes": [{"id": "a"}]}, "input_payload": {}, **changes}
     envelope = {"specversion": "1.0", "id": "e", "source": "tests", "type": EXECUTE_TYPE, "data": data}
     return json.dumps(envelope | (attributes or {})).encode()
+
+
+def count(journal, *words):
+    return sum(entry[: len(words)] == words for entry in journal)
+
+
+def identity(world, job_id="j", **changes):
+    return parse({}, world.delivery(job_id, **changes).body).identity(1)
 
 
 async def until_true(holds):

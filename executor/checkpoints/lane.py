@@ -86,7 +86,7 @@ class Lane:
             await asyncio.wait(unanswered)
 
     async def run(self) -> None:
-        """Answer for ever; at the end, whoever still waits is told to try again."""
+        """Commit for ever; at the end, whoever still waits is told to try again."""
         try:
             while True:
                 await self._something.wait()

@@ -14,7 +14,7 @@ def as_json(value: Any) -> Any:
     if value is None or isinstance(value, str | int | bool):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, BaseMessage):
         return as_json(message_to_dict(value))
     if isinstance(value, Mapping):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from executor.checkpoints.lane import Lane, Options
-from executor.checkpoints.unit import Answer, Unit
+from executor.checkpoints.unit import Unit
 from executor.telemetry import Metrics
 
 LARGE_BYTES = 256 << 10
@@ -22,7 +22,7 @@ class Committer:
     def __len__(self) -> int:
         return len(self._small) + len(self._large)
 
-    def commit(self, unit: Unit) -> Answer:
+    def commit(self, unit: Unit) -> asyncio.Future[None]:
         """Done when the unit is committed; LeaseLost or TryAgain where it is not."""
         lane = self._large if unit.size > LARGE_BYTES else self._small
         return lane.add(unit)

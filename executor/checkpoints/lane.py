@@ -13,7 +13,7 @@ import structlog
 
 from executor.arrays import Packed
 from executor.checkpoints.statement import STATEMENT, parameters
-from executor.checkpoints.unit import Answer, Unit, answer
+from executor.checkpoints.unit import Unit, answer
 from executor.company import company
 from executor.errors import LeaseLost, TryAgain
 from executor.telemetry import Metrics
@@ -47,7 +47,7 @@ class Waiting:
     """A unit, who waits for it, and until when it is worth waiting for a database that is away."""
 
     unit: Unit
-    done: Answer
+    done: asyncio.Future[None]
     deadline: float
 
 
@@ -69,9 +69,9 @@ class Lane:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, unit: Unit) -> Answer:
+    def add(self, unit: Unit) -> asyncio.Future[None]:
         """Done when it is committed; LeaseLost where the epoch is another's, TryAgain where the database fails it."""
-        done = Answer()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._closed:
             answer(done, _stopped())
         else:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from executor.checkpoints.insides import Place
-from executor.checkpoints.unit import Answer, Row, Rows, Unit, answer, distinct
+from executor.checkpoints.unit import Row, Rows, Unit, answer, distinct
 from executor.jobs import Claim
 
 # Turns of the event loop for which a task's writes wait for the checkpoint that makes them superfluous. It comes after
 # one (that of an input is followed after three), which takes microseconds or, where many jobs are at work, long.
 HOLD_TURNS = 8
 
-Commit = Callable[[Unit], Answer]
+Commit = Callable[[Unit], asyncio.Future[None]]
 Carries = Callable[[Collection[str]], bool]
 
 
@@ -37,7 +37,7 @@ class Outgoing:
         self._rows = Rows()
         self._written: list[Written] = []
         self._holding: asyncio.Handle | None = None
-        self._sent: list[Answer] = []  # without answer, or failed
+        self._sent: list[asyncio.Future[None]] = []  # without answer, or failed
         self._untouched: set[Place] = set()  # checkpoints of this run at which no task's writes were sent
         self.begun: set[tuple[str, str]] = set()  # threads and namespaces that have a checkpoint of this run
 
@@ -60,7 +60,12 @@ class Outgoing:
         self._drop(parent, carries)
         self._untouched.discard(parent)
         self._begin(place)
-        await self._send(rows)
+        sent = self._send(rows)
+        try:
+            await asyncio.shield(sent)
+        except asyncio.CancelledError:  # a run ends after its last commit, not beside it; unless it is cancelled again
+            await asyncio.wait([sent])
+            raise
 
     async def flush(self) -> None:
         """Commit all that is held, so that a reader sees it."""
@@ -102,9 +107,9 @@ class Outgoing:
     def _expire(self) -> None:
         """No checkpoint followed: a parallel branch still runs, or the run stopped. Send what is held."""
         if self._rows.checkpoints or self._written:
-            self._send(Rows()).add_done_callback(_seen)
+            self._send(Rows())
 
-    def _send(self, rows: Rows) -> Answer:
+    def _send(self, rows: Rows) -> asyncio.Future[None]:
         if self._holding is not None:
             self._holding.cancel()
             self._holding = None
@@ -115,15 +120,9 @@ class Outgoing:
             self._untouched -= {each.place for each in written}
             rows = rows.joined(Rows(writes=distinct(_encoded(written))))
         sent = self._commit(Unit(self._claim, rows))
-        if written:
-            sent.add_done_callback(partial(_answer, written))
+        sent.add_done_callback(partial(_answer, written))
         self._sent.append(sent)
         return sent
-
-
-def _seen(sent: asyncio.Future[None]) -> None:
-    """Whatever is built on it raises its error; a run that has stopped does not."""
-    sent.exception()
 
 
 def _answer(written: Iterable[Written], sent: asyncio.Future[None]) -> None:

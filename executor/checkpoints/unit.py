@@ -53,14 +53,6 @@ def distinct(writes: Iterable[Row]) -> list[Row]:
     return list(kept.values())
 
 
-class Answer(asyncio.Future[None]):
-    """What becomes of a unit. A task that waits for it is cancelled once it is there: no run ends beside its commit."""
-
-    def cancel(self, msg: Any = None) -> bool:  # noqa: ARG002 - a future's
-        """Not yet."""
-        return False
-
-
 def answer(done: asyncio.Future[None], error: BaseException | None = None) -> None:
     """Tell whoever waits, if anybody still does."""
     if done.done():

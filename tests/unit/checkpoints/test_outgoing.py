@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from executor.checkpoints.outgoing import Outgoing, Written
-from executor.checkpoints.unit import Answer, Rows, Unit
+from executor.checkpoints.unit import Rows, Unit
 from executor.embedded.loopback import wait_until
-from executor.errors import LeaseLost
+from executor.errors import LeaseLost, TryAgain
 from executor.jobs import Claim
 
 pytestmark = pytest.mark.anyio
@@ -25,11 +25,11 @@ class Sent:
     units: list[Unit] = field(default_factory=list)
     slow: bool = False
     error: Exception | None = None
-    asked: list[Answer] = field(default_factory=list)
+    asked: list[asyncio.Future[None]] = field(default_factory=list)
 
-    def commit(self, unit: Unit) -> Answer:
+    def commit(self, unit: Unit) -> asyncio.Future[None]:
         self.units.append(unit)
-        self.asked.append(Answer())
+        self.asked.append(asyncio.get_running_loop().create_future())
         if not self.slow:
             self.answer()
         return self.asked[-1]
@@ -231,6 +231,18 @@ async def test_a_cancelled_checkpoint_ends_once_it_is_committed(outgoing: Outgoi
     sent.answer()
     with pytest.raises(asyncio.CancelledError):
         await putting
+
+
+async def test_a_checkpoint_that_is_cancelled_twice_does_not_wait_for_a_database_that_is_away(outgoing, sent):
+    sent.slow = True
+    putting = asyncio.create_task(put(outgoing, FIRST, ("t", "", None)))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        putting.cancel()
+    done, _ = await asyncio.wait([putting], timeout=1)
+    assert done
+    sent.error = TryAgain("away")
+    sent.answer()  # nobody waits for it any more, and nobody complains
 
 
 async def test_what_this_run_began_is_known(outgoing: Outgoing):

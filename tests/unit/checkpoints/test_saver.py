@@ -13,7 +13,7 @@ from langgraph.graph import START, StateGraph
 from executor.agents.stream import MODES
 from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
-from executor.checkpoints.unit import Answer, Unit
+from executor.checkpoints.unit import Unit
 from executor.jobs import Claim
 
 pytestmark = pytest.mark.anyio
@@ -32,9 +32,9 @@ async def say(_: State) -> dict[str, list[str]]:
 async def test_of_a_chain_only_its_checkpoints_are_sent_however_busy_the_process_is():
     units: list[Unit] = []
 
-    def commit(unit: Unit) -> Answer:
+    def commit(unit: Unit) -> asyncio.Future[None]:
         units.append(unit)
-        done = Answer()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 

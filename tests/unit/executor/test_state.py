@@ -48,6 +48,13 @@ def test_whatever_has_a_form_as_json_gets_it_and_the_rest_its_text(value, expect
     assert str(found).replace(__name__, "test_state") == str(expected)
 
 
+def test_a_number_of_a_librarys_own_is_a_number():
+    class Own(float):
+        """As NumPy has them."""
+
+    assert type(as_json(Own(0.5))) is float
+
+
 def test_messages_are_in_langchains_dict_form():
     message = as_json({"messages": [HumanMessage("hi", id="1")]})["messages"][0]
     assert message["type"] == "human"

@@ -124,7 +124,6 @@ class PostgresSettings(Group):
             "password": self.password.get_secret_value(),
             "sslmode": self.sslmode,
             "sslrootcert": self.sslrootcert,
-            "client_encoding": "UTF8",  # whatever the database's own is: arrays are packed so
         }
         return {key: value for key, value in given.items() if value is not None}
 

@@ -37,6 +37,7 @@ OPTIONS: Options = {
     "autocommit": True,
     "prepare_threshold": 0,
     "connect_timeout": 10,
+    "client_encoding": "UTF8",
     "application_name": "agent-executor checkpoints",
     "options": f"-c statement_timeout=30s -c lock_timeout=2s {PLAN}",
 }

@@ -43,6 +43,7 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
             "prepare_threshold": 0,
             "row_factory": dict_row,
             "options": OPTIONS,
+            "client_encoding": "UTF8",  # whatever the database's own is: arrays are packed so
             "connect_timeout": 10,
             "application_name": "agent-executor",
         },

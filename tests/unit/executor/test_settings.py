@@ -49,7 +49,6 @@ def test_what_is_required_is_enough():
         "dbname": "agents",
         "user": "agent",
         "password": "p@ss",
-        "client_encoding": "UTF8",
     }
     assert settings.dragonfly.password is None
     assert settings.models.openai_api_key is None

@@ -4,7 +4,6 @@ import asyncio
 from random import Random
 from typing import Any, TypedDict
 
-from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
 
 from tests.bench.graph import say, three_nodes
@@ -18,9 +17,9 @@ async def _nothing(_: Any) -> dict[str, Any]:
     return {}
 
 
-async def _slowly(_: Any) -> dict[str, Any]:
+async def _slowly(state: Any) -> dict[str, Any]:
     await asyncio.sleep(RANDOM.uniform(*SLOW_SECONDS))
-    return {"messages": [AIMessage(content="ok")]}
+    return await say(state)
 
 
 NODES = {"noop": _nothing, "quick": say, "slow": _slowly}

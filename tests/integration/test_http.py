@@ -6,13 +6,11 @@ from urllib.parse import quote
 import pytest
 
 from executor.http.cloudevents import LARGEST
-from tests.integration.world import BINARY, data, deep, enveloped, event, lone, says, unique
+from tests.integration.world import BINARY, STRUCTURED, data, deep, enveloped, event, lone, says, unique
 
 pytestmark = pytest.mark.anyio
 
-STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
-TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 async def test_a_job_over_http_is_accepted_and_found_at_its_location(running, http, job_id):

@@ -6,12 +6,23 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.integration.world import BINARY, asked, data, deep, enveloped, event, lone, says, unique, until, writing
+from tests.integration.world import (
+    BINARY,
+    STRUCTURED,
+    asked,
+    data,
+    deep,
+    enveloped,
+    event,
+    lone,
+    says,
+    unique,
+    until,
+    writing,
+)
 
 pytestmark = pytest.mark.anyio
 
-STRUCTURED = {"content-type": "application/cloudevents+json"}
-BATCH = {"content-type": "application/cloudevents-batch+json"}
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

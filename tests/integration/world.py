@@ -25,6 +25,7 @@ from executor.settings import NatsSettings, PostgresSettings
 TERMINAL = ("completed", "failed", "cancelled")
 JsonObject = dict[str, Any]
 
+STRUCTURED = {"content-type": "application/cloudevents+json"}
 BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "tests", "ce-type": EXECUTE_TYPE}
 
 

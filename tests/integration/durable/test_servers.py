@@ -16,11 +16,9 @@ from tests import rig
 from tests.integration.durable.aftermath import at_rest, state
 from tests.integration.durable.steps import job, until
 from tests.integration.durable.workers import shorten_ack_wait, submit, working
-from tests.integration.world import World, event, unique, world
+from tests.integration.world import STRUCTURED, World, event, unique, world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
-
-STRUCTURED = {"content-type": "application/cloudevents+json"}
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from executor.housekeeping import Housekeeping
 from executor.jobs import Message, Order, Origin
 from tests.integration.durable.aftermath import at_rest
 from tests.integration.durable.steps import job
-from tests.integration.durable.workers import STRUCTURED, working
-from tests.integration.world import deep, event, says
+from tests.integration.durable.workers import working
+from tests.integration.world import STRUCTURED, deep, event, says
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
 

@@ -28,9 +28,9 @@ from executor.service import Opened, Service
 from executor.settings import NatsSettings, Settings
 from executor.streams import layout
 from executor.telemetry import Metrics
+from tests.integration.world import STRUCTURED
 
 LEASE = 3.0
-STRUCTURED = {"content-type": "application/cloudevents+json"}
 WARM = ["executor.__main__", "executor.app", "executor.agents.build", "langchain_openai", __name__]
 PR_SET_PDEATHSIG = 1
 GIVEN: set[int] = set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from executor.jobs import TERMINAL, Claim
+from executor.jobs.job import TERMINAL, Claim
 from executor.settings import CrashPoint
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import structlog
 
 from executor.ends import Ends
 from executor.errors import ExecutorError, TryAgain
-from executor.events import ACCEPTED, Headers, parse
-from executor.jobs import TERMINAL, Called, Job, JobRequest, Message, Order, Origin, Wake
+from executor.jobs.events import ACCEPTED, Headers, parse
+from executor.jobs.job import TERMINAL, CalledOff, Job, JobRequest, Message, Origin, Submission, Wake
+from executor.jobs.outcomes import Outcomes
 from executor.outbox import Outbox
-from executor.outcomes import Outcomes
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ ENDED = TERMINAL | {"interrupted"}
 class Register(Protocol):
     """The ledger, as far as people are concerned; every method raises TryAgain."""
 
-    async def queue(self, orders: Sequence[Order]) -> int | None:
+    async def queue(self, orders: Sequence[Submission]) -> int | None:
         """Write down jobs and promise their messages; the index of the first conflict."""
 
     async def job(self, job_id: str) -> Job | None:
@@ -39,7 +39,7 @@ class Register(Protocol):
     async def resume(self, job_id: str, answer: Any) -> Wake | None:
         """Let an interrupted job go on."""
 
-    async def cancel(self, job_id: str, say: Callable[[Called], Message]) -> Called | None:
+    async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
         """End the job and promise what is said of it, or have its worker end it."""
 
 
@@ -139,7 +139,7 @@ class Desk:
             await self.outbox.tell(called.thread_id, [self._cancelled(job_id, called)])
         return True
 
-    def _cancelled(self, job_id: str, called: Called) -> Message:
+    def _cancelled(self, job_id: str, called: CalledOff) -> Message:
         """The event of a job that nobody has, traced as the message that asked for it was."""
         asked = called.origin and parse(called.origin.headers, called.origin.body, self.accepted)
         [said] = self.outcomes.cancelled(asked or JobRequest(job_id, called.thread_id, {}, {})).messages
@@ -158,12 +158,12 @@ class Desk:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_LOOK)
 
-    def _order(self, request: Request) -> Order:
+    def _order(self, request: Request) -> Submission:
         """What is too large for a message is kept in the ledger, and a small message asks for it."""
         job_id, headers = request.job.job_id, dict(request.headers)
         subject = self.outcomes.nats.subject("execute", "http")
         message = Message(f"{quote(job_id, safe=':')}:execute", subject, headers, request.body)
         if message.size > self.outcomes.limit:
             kept = Origin(job_id, subject, headers, request.body)
-            return Order(request.job.identity(), self.outcomes.wake(Wake(job_id, 0)), kept)
-        return Order(request.job.identity(), message)
+            return Submission(request.job.identity(), self.outcomes.wake(Wake(job_id, 0)), kept)
+        return Submission(request.job.identity(), message)

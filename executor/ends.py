@@ -5,8 +5,8 @@ from typing import Protocol
 
 import structlog
 
-from executor.entries import Entry
 from executor.errors import TryAgain
+from executor.jobs.entries import Entry
 from executor.ports import Stream
 
 log = structlog.get_logger()

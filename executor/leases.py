@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import structlog
 
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, Rejected, TryAgain
-from executor.jobs import Claim, JobRequest, Origin, Result
+from executor.jobs.job import Claim, JobRequest, Origin, Result
+from executor.jobs.verdict import Failure
 from executor.ports import Delivery, Ledger, Run
-from executor.verdict import DeadLetter
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ class Held:
     claim: Claim
     job: JobRequest
     origin: Origin
-    refused: DeadLetter | None = None  # why it cannot even be begun with
+    refused: Failure | None = None  # why it cannot even be begun with
     run: Run | None = None
     task: asyncio.Task[Result] | None = None
     draining: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs import Claim, Message, Origin, Outcome, Wake
+from executor.jobs.job import Claim, Message, Origin, Outcome, Wake
 from executor.ports import Broker, Ledger
 
 log = structlog.get_logger()

@@ -4,22 +4,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from executor.entries import Entry, Happening
-from executor.jobs import (
+from executor.jobs.entries import Entry, EntryBody
+from executor.jobs.job import (
     Claim,
     Finished,
     Identity,
     JobRequest,
     Message,
+    NotClaimed,
     Origin,
     Outcome,
     Result,
-    Turned,
     Waiting,
     Wake,
 )
 
-Emit = Callable[[Happening], None]
+Emit = Callable[[EntryBody], None]
 
 
 class Delivery(Protocol):
@@ -66,7 +66,7 @@ class Ledger(Protocol):
 
     async def claim(
         self, job: Identity, not_before: datetime | None = None, replay: int | None = None
-    ) -> Claim | Turned:
+    ) -> Claim | NotClaimed:
         """Take the job and count the attempt."""
 
     async def waiting(self, job_id: str) -> Waiting | None:
@@ -130,7 +130,7 @@ class Agents(Protocol):
 
 
 class Stream(Protocol):
-    """Where happenings go."""
+    """Where entry_bodies go."""
 
     def emit(self, entry: Entry) -> None:
         """At once, and never failing."""

@@ -12,17 +12,17 @@ from random import Random
 
 import structlog
 
-from executor.entries import Entry, Happening
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, TryAgain
-from executor.jobs import Message, Outcome, Result
+from executor.jobs.entries import Entry, EntryBody
+from executor.jobs.job import Message, Outcome, Result
+from executor.jobs.outcomes import Outcomes
+from executor.jobs.verdict import Failure, GiveUp, Retry, Verdict, expired, judge, worker_lost
 from executor.leases import Held, Leases
 from executor.outbox import Outbox
-from executor.outcomes import Outcomes
 from executor.ports import Agents, Broker, Delivery, Ledger, Stream
 from executor.reception import Reception
 from executor.settings import WorkerSettings
 from executor.telemetry import Metrics
-from executor.verdict import DeadLetter, GiveUp, Retry, Verdict, expired, judge, worker_lost
 
 log = structlog.get_logger()
 
@@ -84,7 +84,7 @@ class Processor:
             else:
                 await self._attempt(held)
 
-    def _hopeless(self, held: Held) -> DeadLetter | None:
+    def _hopeless(self, held: Held) -> Failure | None:
         """Why the job is not even begun with."""
         if held.refused is not None:
             return held.refused
@@ -118,7 +118,7 @@ class Processor:
 
     async def _begin(self, held: Held) -> None:
         if held.claim.attempt > 1:
-            self._emit(held, ("attempt", "", {"attempt": held.claim.attempt}))
+            self._emit(held, EntryBody("attempt", "", {"attempt": held.claim.attempt}))
         else:
             await self._announce(self._outcomes.started(held.job))
 
@@ -138,14 +138,14 @@ class Processor:
                 self._metrics.retries.inc()
                 await self._give_back(held, after, unused=False)
                 await self._announce(self._outcomes.progress(held.job, held.claim, self._scrub(cause), after))
-            case DeadLetter():
+            case Failure():
                 await self._fail(held, verdict)
 
     async def _give_back(self, held: Held, after: float, *, unused: bool) -> None:
         await self._ledger.release(held.claim, unused=unused)
         await held.delivery.nak(after)
 
-    async def _fail(self, held: Held, cause: DeadLetter) -> None:
+    async def _fail(self, held: Held, cause: Failure) -> None:
         safe = replace(cause, message=self._scrub(cause.message))
         log.warning("job failed", reason=safe.reason, error=safe.message)
         self._metrics.dead_letters.labels(safe.reason).inc()
@@ -159,12 +159,12 @@ class Processor:
         log.info("job ended", status=outcome.status)
         self._metrics.jobs.labels(outcome.status).inc()
         if outcome.status != "interrupted":
-            self._emit(held, ("end", "", {"status": outcome.status}))
+            self._emit(held, EntryBody("end", "", {"status": outcome.status}))
         await self._outbox.tell(held.job.thread_id, outcome.messages)
         await held.delivery.ack()
 
-    def _emit(self, held: Held, happening: Happening) -> None:
-        kind, node, data = happening
+    def _emit(self, held: Held, body: EntryBody) -> None:
+        kind, node, data = body
         if kind == "node_end" and data["error"]:
             data = data | {"error": self._scrub(data["error"])}
         self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.attempt, kind, node, data))

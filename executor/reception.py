@@ -10,8 +10,8 @@ from hashlib import sha256
 import structlog
 
 from executor.ends import Ends
-from executor.events import ACCEPTED, Invalid, WakeUp, parse, read
-from executor.jobs import (
+from executor.jobs.events import ACCEPTED, Invalid, WakeUp, parse, read
+from executor.jobs.job import (
     TERMINAL,
     Blocked,
     Busy,
@@ -22,20 +22,20 @@ from executor.jobs import (
     Identity,
     JobRequest,
     Message,
+    NotClaimed,
     Origin,
-    Turned,
 )
+from executor.jobs.outcomes import Outcomes
+from executor.jobs.verdict import Failure, rejection
 from executor.leases import Held
 from executor.outbox import Outbox
-from executor.outcomes import Outcomes
 from executor.ports import Delivery, Ledger
 from executor.turns import Turns
-from executor.verdict import DeadLetter, rejection
 
 log = structlog.get_logger()
 
 BUSY_SECONDS = 0.2
-THREAD_BUSY = DeadLetter("thread_busy", "thread_busy", "another job of the thread is not done yet", retryable=True)
+THREAD_BUSY = Failure("thread_busy", "thread_busy", "another job of the thread is not done yet", retryable=True)
 
 
 class Reception:
@@ -107,7 +107,7 @@ class Reception:
         else:  # another message asked for it earlier, and somebody has begun with it
             await delivery.nak(BUSY_SECONDS)
 
-    async def _turn_away(self, delivery: Delivery, job: JobRequest, why: Turned, origin: Origin) -> None:
+    async def _turn_away(self, delivery: Delivery, job: JobRequest, why: NotClaimed, origin: Origin) -> None:
         match why:
             case Finished():
                 await self._tell_again(job.job_id, job.thread_id, why)

@@ -10,10 +10,10 @@ from executor.crash import armed
 from executor.desk import Desk
 from executor.ends import Ends
 from executor.housekeeping import Housekeeping
+from executor.jobs.outcomes import Outcomes
 from executor.leases import Leases
 from executor.ledger import Ledger, Register
 from executor.outbox import Outbox
-from executor.outcomes import Outcomes
 from executor.process import Processor
 from executor.progress import Progress, Reader
 from executor.reception import Reception

@@ -7,10 +7,10 @@ import structlog
 
 from executor.ends import Ends
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs import Claim, JobRequest
+from executor.jobs.job import Claim, JobRequest
+from executor.jobs.outcomes import Outcomes
+from executor.jobs.verdict import stranded
 from executor.outbox import Outbox
-from executor.outcomes import Outcomes
-from executor.verdict import stranded
 
 log = structlog.get_logger()
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from executor.events import ACCEPTED, Invalid, parse
-from executor.jobs import JobRequest
+from executor.jobs.events import ACCEPTED, Invalid, parse
+from executor.jobs.job import JobRequest
 from executor.ports import Delivery, Ledger
 from executor.streams import ACK_WAIT
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs import (
+from executor.jobs.job import (
     TERMINAL,
     Blocked,
     Busy,
-    Called,
+    CalledOff,
     Claim,
     Conflict,
     Early,
@@ -18,10 +18,10 @@ from executor.jobs import (
     Identity,
     Job,
     Message,
-    Order,
+    NotClaimed,
     Origin,
     Outcome,
-    Turned,
+    Submission,
     Waiting,
     Wake,
 )
@@ -79,7 +79,7 @@ class FakeLedger:
         job: Identity,
         not_before: datetime | None = None,
         replay: int | None = None,  # noqa: ARG002 - the port's
-    ) -> Claim | Turned:
+    ) -> Claim | NotClaimed:
         await self._call("claim")
         row = self.rows.get(job.job_id, Row(job.thread_id, job.digest, job.sequence))
         if row.digest != job.digest:
@@ -169,7 +169,7 @@ class FakeLedger:
     async def seen(self, job_ids: Sequence[str]) -> set[str]:
         return set(job_ids) & set(self.rows)
 
-    async def queue(self, orders: Sequence[Order]) -> int | None:
+    async def queue(self, orders: Sequence[Submission]) -> int | None:
         await self._call("queue")
         for index, order in enumerate(orders):
             row = self.rows.get(order.identity.job_id)
@@ -195,13 +195,13 @@ class FakeLedger:
     async def resume(self, job_id: str, answer: object) -> Wake | None:  # noqa: ARG002 - the port's
         return self._wake(job_id) if self.rows[job_id].status == "interrupted" else None
 
-    async def cancel(self, job_id: str, say: Callable[[Called], Message]) -> Called | None:
+    async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
         row = self.rows[job_id]
         row.cancelling = True
         if row.status in {"running", *TERMINAL}:
             return None
         row.status = "cancelled"
-        called = Called(row.thread, row.attempts, row.kept)
+        called = CalledOff(row.thread, row.attempts, row.kept)
         self._promise(job_id, [say(called)])
         return called
 
@@ -236,7 +236,7 @@ class FakeLedger:
     def _unpublished(self, job_id: str) -> tuple[Message, ...]:
         return tuple(said.message for said in self.outbox.values() if said.job_id == job_id and not said.published)
 
-    def _refuse(self, job_id: str, row: Row, not_before: datetime | None) -> Turned | None:
+    def _refuse(self, job_id: str, row: Row, not_before: datetime | None) -> NotClaimed | None:
         given = self.rows.get(job_id)
         if given is not None and given.outcome is not None:
             return Finished(row.status, row.attempts, self._unpublished(job_id))

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from executor.entries import Entry
 from executor.errors import Drained, ExecutorError, TryAgain
-from executor.jobs import (
+from executor.jobs.entries import Entry
+from executor.jobs.job import (
     Claim,
     Completed,
     Interrupted,

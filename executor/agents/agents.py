@@ -12,9 +12,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from executor.agents import definition, graphs, inputs
 from executor.agents.run import Run
-from executor.entries import Happening
 from executor.errors import Rejected
-from executor.jobs import Claim, JobRequest
+from executor.jobs.entries import EntryBody
+from executor.jobs.job import Claim, JobRequest
 from executor.settings import ModelSettings
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Agents:
         self._known = known
         self._graphs: OrderedDict[str, Any] = OrderedDict()
 
-    async def open(self, job: JobRequest, claim: Claim, emit: Callable[[Happening], None]) -> Run:
+    async def open(self, job: JobRequest, claim: Claim, emit: Callable[[EntryBody], None]) -> Run:
         """A run of the job under the claim; raises Rejected where its definition makes no graph that can run here."""
         inputs.check(job.input_payload)
         graph = await self._graph(job)

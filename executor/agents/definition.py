@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from executor.complaints import describe
 from executor.errors import Rejected
+from executor.jobs.validation import describe
 
 INVALID = "invalid_definition"
 

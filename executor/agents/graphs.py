@@ -16,8 +16,8 @@ from langgraph.graph.state import CompiledStateGraph, StateGraph
 from pydantic import BaseModel, Field, ValidationError
 
 from executor.agents.definition import ROOT
-from executor.complaints import describe
 from executor.errors import Misconfigured, Rejected
+from executor.jobs.validation import describe
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 Graphs = Mapping[str, Graph]

@@ -6,8 +6,8 @@ from typing import Any
 from langchain_core.messages import convert_to_messages
 from pydantic import ValidationError
 
-from executor.complaints import describe
 from executor.errors import Rejected
+from executor.jobs.validation import describe
 
 INVALID = "invalid_input"
 WHERE = "data.input_payload.messages"

@@ -11,10 +11,10 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command, Interrupt, StateSnapshot
 
 from executor.agents.state import as_json, last_text
-from executor.agents.stream import MODES, happenings
-from executor.entries import Happening
+from executor.agents.stream import MODES, entry_bodies
 from executor.errors import Drained
-from executor.jobs import Claim, Completed, Interrupted, JobRequest, Result
+from executor.jobs.entries import EntryBody
+from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Result
 
 FIRST = 1  # epoch
 JOB = "job_id"  # the key of a checkpoint's metadata that says which job wrote it
@@ -27,7 +27,7 @@ class Run:
     graph: CompiledStateGraph[Any, Any, Any, Any]
     job: JobRequest
     claim: Claim
-    emit: Callable[[Happening], None]
+    emit: Callable[[EntryBody], None]
     control: RunControl = field(default_factory=RunControl)
 
     async def finish(self) -> Result:
@@ -78,8 +78,8 @@ class Run:
             version="v2",
         ):
             if part["type"] != "values":
-                for happening in happenings(part):
-                    self.emit(happening)
+                for body in entry_bodies(part):
+                    self.emit(body)
             elif not part["ns"]:
                 values, interrupts = part["data"], part["interrupts"]
         return _result(values, interrupts)

@@ -7,12 +7,12 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langgraph.types import Overwrite, StreamMode
 
 from executor.agents.state import as_json
-from executor.entries import Happening
+from executor.jobs.entries import EntryBody
 
 MODES: list[StreamMode] = ["messages", "tasks", "updates", "custom"]
 
 
-def happenings(part: Mapping[str, Any]) -> Iterator[Happening]:
+def entry_bodies(part: Mapping[str, Any]) -> Iterator[EntryBody]:
     """The entries that one part of a graph's stream (LangGraph's version v2, in MODES) makes."""
     path = [step.partition(":")[0] for step in part["ns"]]
     match part["type"]:
@@ -23,42 +23,43 @@ def happenings(part: Mapping[str, Any]) -> Iterator[Happening]:
         case "updates":
             yield from _updates(path, part["data"])
         case "custom":
-            yield "custom", _node(path), as_json(part["data"])
+            yield EntryBody("custom", _node(path), as_json(part["data"]))
 
 
 def _node(path: list[str], name: str = "") -> str:
     return "/".join([*path, name] if name else path)
 
 
-def _token(path: list[str], message: BaseMessage, metadata: Mapping[str, Any]) -> Iterator[Happening]:
+def _token(path: list[str], message: BaseMessage, metadata: Mapping[str, Any]) -> Iterator[EntryBody]:
     if isinstance(message, AIMessageChunk) and message.text:
         node = _node(path, str(metadata.get("langgraph_node", "")))
-        yield "token", node, {"id": message.id, "text": str(message.text)}
+        yield EntryBody("token", node, {"id": message.id, "text": str(message.text)})
 
 
-def _task(path: list[str], task: Mapping[str, Any]) -> Iterator[Happening]:
+def _task(path: list[str], task: Mapping[str, Any]) -> Iterator[EntryBody]:
     node = _node(path, task["name"])
     if "triggers" in task:
-        yield "node_start", node, {"id": task["id"]}
+        yield EntryBody("node_start", node, {"id": task["id"]})
     else:
         error = task["error"]  # an exception, or its text
-        yield "node_end", node, {"id": task["id"], "error": repr(error) if isinstance(error, Exception) else error}
+        said = repr(error) if isinstance(error, Exception) else error
+        yield EntryBody("node_end", node, {"id": task["id"], "error": said})
 
 
-def _updates(path: list[str], updates: Mapping[str, Any]) -> Iterator[Happening]:
+def _updates(path: list[str], updates: Mapping[str, Any]) -> Iterator[EntryBody]:
     for name, update in updates.items():
         if name == "__interrupt__":
-            yield from (("interrupt", _node(path), as_json(interrupt)) for interrupt in update)
+            yield from (EntryBody("interrupt", _node(path), as_json(interrupt)) for interrupt in update)
         elif isinstance(update, Mapping) and not name.startswith("__"):
             yield from _update(_node(path, name), update)
 
 
-def _update(node: str, update: Mapping[str, Any]) -> Iterator[Happening]:
+def _update(node: str, update: Mapping[str, Any]) -> Iterator[EntryBody]:
     for message in _messages(update.get("messages")):
         yield from _message(node, message)
     rest = {channel: as_json(value) for channel, value in update.items() if channel != "messages" and value is not None}
     if rest:
-        yield "state", node, rest
+        yield EntryBody("state", node, rest)
 
 
 def _messages(written: Any) -> list[BaseMessage]:
@@ -67,15 +68,12 @@ def _messages(written: Any) -> list[BaseMessage]:
     return [message for message in found if isinstance(message, BaseMessage)]
 
 
-def _message(node: str, message: BaseMessage) -> Iterator[Happening]:
+def _message(node: str, message: BaseMessage) -> Iterator[EntryBody]:
     if isinstance(message, ToolMessage):
-        yield (
-            "tool_result",
-            node,
-            {"id": message.tool_call_id, "name": message.name, "content": as_json(message.content)},
-        )
+        result = {"id": message.tool_call_id, "name": message.name, "content": as_json(message.content)}
+        yield EntryBody("tool_result", node, result)
         return
-    yield "message", node, as_json(message)
+    yield EntryBody("message", node, as_json(message))
     if isinstance(message, AIMessage):
         for call in message.tool_calls:
-            yield "tool_call", node, {"id": call["id"], "name": call["name"], "args": as_json(call["args"])}
+            yield EntryBody("tool_call", node, {"id": call["id"], "name": call["name"], "args": as_json(call["args"])})

@@ -2,8 +2,8 @@
 
 from executor.broker.broker import Broker
 from executor.broker.connection import connect
-from executor.broker.dead_letters import DeadLetters, Letter
+from executor.broker.dead_letters import DeadLetter, DeadLetters
 from executor.broker.delivery import Delivery
 from executor.broker.provision import provision
 
-__all__ = ["Broker", "DeadLetters", "Delivery", "Letter", "connect", "provision"]
+__all__ = ["Broker", "DeadLetter", "DeadLetters", "Delivery", "connect", "provision"]

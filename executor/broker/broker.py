@@ -15,7 +15,7 @@ from nats.js.client import JetStreamContext
 from executor.broker.delivery import Delivery, delivery_of
 from executor.broker.stored import headers_of
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs import Message
+from executor.jobs.job import Message
 from executor.settings import NatsSettings
 
 TAKE_SECONDS = 2.0  # how long a stop may have to wait for an idle worker

@@ -9,13 +9,13 @@ from nats.js.api import RawStreamMsg
 from executor.broker.broker import Broker
 from executor.broker.stored import headers_of
 from executor.errors import ExecutorError
-from executor.jobs import REPLAY_HEADER, Message
+from executor.jobs.job import REPLAY_HEADER, Message
 
 OURS = "dlq-"
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """A dead letter; `sequence` is its place in the stream."""
 
     sequence: int
@@ -34,7 +34,7 @@ class DeadLetters:
         self._broker = broker
         self._stream = broker.settings.dead_letter_stream
 
-    async def all(self) -> AsyncIterator[Letter]:
+    async def all(self) -> AsyncIterator[DeadLetter]:
         """The letters, the oldest first."""
         try:
             state = (await self._broker.jetstream.stream_info(self._stream)).state
@@ -48,7 +48,7 @@ class DeadLetters:
             yield found
             sequence = found.sequence + 1
 
-    async def one(self, sequence: int) -> Letter:
+    async def one(self, sequence: int) -> DeadLetter:
         """The letter at a place."""
         try:
             return _letter(await self._broker.jetstream.get_msg(self._stream, sequence))
@@ -59,7 +59,7 @@ class DeadLetters:
         """Delete the letter."""
         await self._broker.jetstream.delete_msg(self._stream, sequence)
 
-    async def replay(self, letter: Letter) -> None:
+    async def replay(self, letter: DeadLetter) -> None:
         """Publish the original where it came from, to be worked on anew, then delete the letter."""
         headers = {name: value for name, value in letter.headers.items() if not name.lower().startswith(OURS)}
         identity = f"{self._stream}:{letter.sequence}:replay"
@@ -68,16 +68,16 @@ class DeadLetters:
         )
         await self.drop(letter.sequence)
 
-    async def _next(self, sequence: int) -> Letter | None:
+    async def _next(self, sequence: int) -> DeadLetter | None:
         try:
             return _letter(await self._broker.jetstream.get_msg(self._stream, sequence, next=True, subject=">"))
         except nats.js.errors.NotFoundError:
             return None
 
 
-def _letter(message: RawStreamMsg) -> Letter:
+def _letter(message: RawStreamMsg) -> DeadLetter:
     headers = headers_of(message)
-    return Letter(
+    return DeadLetter(
         sequence=message.seq or 0,
         reason=headers.get("Dlq-Reason", ""),
         attempts=headers.get("Dlq-Attempts", ""),

@@ -17,7 +17,7 @@ from executor.checkpoints.committer import open_committer
 from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
 from executor.errors import TryAgain
-from executor.jobs import Claim
+from executor.jobs.job import Claim
 from executor.settings import CheckpointSettings, PostgresSettings
 from executor.telemetry import Metrics
 

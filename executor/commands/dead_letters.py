@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from executor.broker import DeadLetters, Letter, connect
+from executor.broker import DeadLetter, DeadLetters, connect
 from executor.settings import NatsSettings
 
 
@@ -61,7 +61,7 @@ def replay(sequences: tuple[int, ...], *, everything: bool, reason: str | None) 
 def drop(sequences: tuple[int, ...], *, everything: bool, reason: str | None) -> None:
     """Delete letters for good."""
 
-    async def act(letters: DeadLetters, letter: Letter) -> None:
+    async def act(letters: DeadLetters, letter: DeadLetter) -> None:
         await letters.drop(letter.sequence)
 
     asyncio.run(_each(sequences, reason, act, "dropped", everything=everything))
@@ -70,7 +70,7 @@ def drop(sequences: tuple[int, ...], *, everything: bool, reason: str | None) ->
 async def _each(
     sequences: tuple[int, ...],
     reason: str | None,
-    act: Callable[[DeadLetters, Letter], Coroutine[Any, Any, None]],
+    act: Callable[[DeadLetters, DeadLetter], Coroutine[Any, Any, None]],
     word: str,
     *,
     everything: bool,
@@ -85,7 +85,7 @@ async def _each(
             click.echo(f"{word} {letter.sequence}")
 
 
-async def _letters(reason: str | None) -> AsyncIterator[Letter]:
+async def _letters(reason: str | None) -> AsyncIterator[DeadLetter]:
     async with _opened() as letters:
         async for letter in letters.all():
             if reason in {None, letter.reason}:

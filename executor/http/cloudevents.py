@@ -14,7 +14,7 @@ from executor.desk import Request as Asked
 from executor.errors import Rejected
 from executor.http.problems import Problem, field_of
 from executor.http.state import State
-from executor.jobs import Job
+from executor.jobs.job import Job
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = "application/cloudevents-batch+json"

@@ -13,7 +13,7 @@ from executor.errors import TryAgain
 from executor.http.jobs import known
 from executor.http.problems import Problem
 from executor.http.state import State
-from executor.jobs import TERMINAL, Job
+from executor.jobs.job import TERMINAL, Job
 
 log = structlog.get_logger()
 

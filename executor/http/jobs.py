@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from executor.http.problems import Problem
 from executor.http.state import State
-from executor.jobs import TERMINAL, Job
+from executor.jobs.job import TERMINAL, Job
 
 Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
 

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.types.json import Json
 
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs import (
+from executor.jobs.job import (
     Blocked,
     Busy,
     Claim,
@@ -19,9 +19,9 @@ from executor.jobs import (
     Finished,
     Identity,
     Message,
+    NotClaimed,
     Origin,
     Outcome,
-    Turned,
     Waiting,
     Wake,
 )
@@ -70,7 +70,7 @@ class Ledger:
 
     async def claim(
         self, job: Identity, not_before: datetime | None = None, replay: int | None = None
-    ) -> Claim | Turned:
+    ) -> Claim | NotClaimed:
         """Take the job and count the attempt, or learn why not (a second round trip).
 
         A failed job is taken again, once, for each dead letter that it is a replay of.
@@ -96,7 +96,7 @@ class Ledger:
             claims = {row["job_id"]: Claim(**row) for row in await fetch(connection, sql.CLAIM, values)}
         return [claims.get(each.job.job_id) for each in wanted]
 
-    async def _refused(self, wanted: Wanted) -> Turned:
+    async def _refused(self, wanted: Wanted) -> NotClaimed:
         values = asdict(wanted.job) | {"not_before": wanted.not_before, "replay": wanted.replay}
         async with connected(self._pool) as connection:
             row = (await fetch(connection, sql.REFUSED, values))[0]
@@ -248,7 +248,7 @@ async def _finished(connection: Connection, job_id: str, row: Mapping[str, Any])
     return Finished(row["status"], row["attempts"], tuple(Message(**message) for message in unpublished))
 
 
-def _why(row: Mapping[str, Any]) -> Turned:
+def _why(row: Mapping[str, Any]) -> NotClaimed:
     if row["same"] is False:
         return Conflict()
     if row["leased"]:

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Json
 
-from executor.jobs import Called, Job, Message, Order, Origin, Wake
+from executor.jobs.job import CalledOff, Job, Message, Origin, Submission, Wake
 from executor.ledger import sql
 from executor.ledger.ledger import outbox_columns, waiting_columns
 from executor.ledger.pool import Pool, connected, fetch, transaction
@@ -19,7 +19,7 @@ class Register:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def queue(self, orders: Sequence[Order]) -> int | None:
+    async def queue(self, orders: Sequence[Submission]) -> int | None:
         """Write down jobs and promise the messages that ask for them, all in one commit or none.
 
         Returns the index of the first whose id belongs to a job with other content, or None when all are written.
@@ -61,7 +61,7 @@ class Register:
             rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json(answer)})
         return Wake(**rows[0]) if rows else None
 
-    async def cancel(self, job_id: str, say: Callable[[Called], Message]) -> Called | None:
+    async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
         """End the job and promise what `say` says of it, or None where a worker has it and is to end it.
 
         None as well for a job that has ended already; it stays as it is.
@@ -72,7 +72,7 @@ class Register:
                 return None
             row = rows[0]
             origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
-            called = Called(row["thread_id"], row["attempts"], origin)
+            called = CalledOff(row["thread_id"], row["attempts"], origin)
             await connection.execute(sql.PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
         return called
 

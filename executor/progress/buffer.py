@@ -11,8 +11,8 @@ from typing import Protocol
 
 import structlog
 
-from executor.entries import Entry, key_of
 from executor.errors import TryAgain
+from executor.jobs.entries import Entry, key_of
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from executor.entries import Shown, as_text, key_of, shown
 from executor.errors import TryAgain
+from executor.jobs.entries import Shown, as_text, key_of, shown
 from executor.progress.buffer import Line, Progress
 from executor.settings import DragonflySettings
 

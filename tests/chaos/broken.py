@@ -137,7 +137,7 @@ def threads_are_shared() -> None:
 
 
 def there_are_no_dead_letters() -> None:
-    from executor.outcomes import Outcomes
+    from executor.jobs.outcomes import Outcomes
 
     _replace(Outcomes, "failed", lambda self, job, _, cause, claim=None: self.lost(job, cause, claim))
 

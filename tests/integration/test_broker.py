@@ -5,7 +5,7 @@ import pytest
 from contract import Env
 from executor.broker import DeadLetters, connect
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs import Message
+from executor.jobs.job import Message
 from executor.settings import NatsSettings
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import psycopg
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
 from executor import checkpoints, ledger
-from executor.jobs import Claim
+from executor.jobs.job import Claim
 from executor.settings import CheckpointSettings, PostgresSettings
 from executor.telemetry import Metrics
 

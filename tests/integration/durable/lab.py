@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from executor import ledger
-from executor.jobs import Claim, Identity, Job, Message, Origin, Outcome, Turned, Wake
+from executor.jobs.job import Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
 from executor.ledger import Ledger, Pool, Register
 from executor.settings import PostgresSettings
 
@@ -42,7 +42,7 @@ class Lab:
         """The ledger as another worker has it."""
         return Ledger(self.pool, LEASE)
 
-    async def claim(self, name: str, content: str = "", **more: Any) -> Claim | Turned:
+    async def claim(self, name: str, content: str = "", **more: Any) -> Claim | NotClaimed:
         return await self.ledger.claim(self.identity(name, content), **more)
 
     async def begin(self, name: str) -> Claim:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from executor.errors import LeaseLost
-from executor.jobs import Blocked, Busy, Claim, Finished, Wake
+from executor.jobs.job import Blocked, Busy, Claim, Finished, Wake
 from executor.settings import PostgresSettings
 from tests.integration.durable.lab import Lab, lab_on
 

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from executor.errors import LeaseLost
-from executor.jobs import Blocked, Finished, Order, Waiting
+from executor.jobs.job import Blocked, Finished, Submission, Waiting
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_job_over_http_blocks_nobody_before_it_is_in_the_stream(lab):
-    order = Order(lab.identity("http@t", placed=False), message("m"))
+    order = Submission(lab.identity("http@t", placed=False), message("m"))
     assert await lab.register.queue([order]) is None
     claim = await lab.begin("b@t")
     assert await lab.claim("http@t") == Blocked()
@@ -22,8 +22,8 @@ async def test_a_job_over_http_blocks_nobody_before_it_is_in_the_stream(lab):
 
 
 async def test_jobs_are_queued_all_or_none(lab):
-    orders = [Order(lab.identity(name), message(f"{lab.id(name)}:execute")) for name in ("a", "b")]
-    taken = Order(lab.identity("a", content="other"), message("never"))
+    orders = [Submission(lab.identity(name), message(f"{lab.id(name)}:execute")) for name in ("a", "b")]
+    taken = Submission(lab.identity("a", content="other"), message("never"))
     assert await lab.register.queue(orders[:1]) is None
     assert await lab.register.queue([orders[1], taken]) == 1
     assert await lab.register.job(lab.id("b")) is None
@@ -33,7 +33,7 @@ async def test_jobs_are_queued_all_or_none(lab):
 
 
 async def test_a_job_too_large_for_a_message_is_kept_until_it_ends(lab):
-    order = Order(lab.identity("a", placed=False), message("wake"), lab.origin("a", b"x" * 3_000_000))
+    order = Submission(lab.identity("a", placed=False), message("wake"), lab.origin("a", b"x" * 3_000_000))
     await lab.register.queue([order])
     assert await lab.ledger.waiting(lab.id("a")) == Waiting(None, lab.origin("a", b"x" * 3_000_000))
     await lab.finish(await lab.begin("a"))
@@ -44,7 +44,7 @@ async def test_a_job_too_large_for_a_message_is_kept_until_it_ends(lab):
 async def test_what_nobody_works_on_is_cancelled_here_and_now(lab, status):
     match status:
         case "queued":
-            await lab.register.queue([Order(lab.identity("a@t"), message(f"{lab.id('a')}:execute"))])
+            await lab.register.queue([Submission(lab.identity("a@t"), message(f"{lab.id('a')}:execute"))])
         case "parked":
             await lab.begin("z@t")
             assert await lab.park("a@t")

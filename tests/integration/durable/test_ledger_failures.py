@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from executor.errors import TryAgain
-from executor.jobs import Blocked, Finished, Order
+from executor.jobs.job import Blocked, Finished, Submission
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ async def test_what_is_promised_to_nobody_in_particular_is_marked_too(lab):
 
 async def test_a_rejected_job_has_failed_also_where_it_was_queued_before(lab):
     await lab.begin("a@t")
-    await lab.register.queue([Order(lab.identity("c@t"), message(f"{lab.id('c')}:execute"))])
+    await lab.register.queue([Submission(lab.identity("c@t"), message(f"{lab.id('c')}:execute"))])
     for name in ("b", "c"):
         outcome = lab.outcome(lab.id(name), "failed")
         await lab.ledger.reject(lab.identity(f"{name}@t"), outcome)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from executor.jobs import Blocked, Claim, Early, Finished, Waiting, Wake
+from executor.jobs.job import Blocked, Claim, Early, Finished, Waiting, Wake
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
-from executor.jobs import Blocked, Busy, Claim
+from executor.jobs.job import Blocked, Busy, Claim
 from executor.ledger import Ledger, Pool, sql
 from executor.ledger.ledger import waiting_columns
 from tests.integration.durable.lab import woken

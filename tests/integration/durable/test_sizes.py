@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from executor.embedded.loopback import wait_until
-from executor.events import parse
 from executor.housekeeping import Housekeeping
-from executor.jobs import Message, Order, Origin
+from executor.jobs.events import parse
+from executor.jobs.job import Message, Origin, Submission
 from tests.integration.durable.aftermath import at_rest
 from tests.integration.durable.steps import job
 from tests.integration.durable.workers import working
@@ -60,7 +60,9 @@ async def lose_the_wake_of(running, name):
     body = json.dumps(job(name)).encode()
     identity = parse(STRUCTURED, body).identity()
     never = Message(f"{name}:never", "nowhere", {}, b"")
-    await running.opened.register.queue([Order(identity, never, Origin(name, "agent.execute.http", STRUCTURED, body))])
+    await running.opened.register.queue(
+        [Submission(identity, never, Origin(name, "agent.execute.http", STRUCTURED, body))]
+    )
     await running.opened.ledger.published([never])
 
 

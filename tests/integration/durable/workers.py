@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from contract import READY_PATH, Env
-from executor import app, broker, checkpoints, leases, ledger, outbox, process, progress, turns, verdict
+from executor import app, broker, checkpoints, leases, ledger, outbox, process, progress, turns
 from executor.agents.agents import Agents
 from executor.broker import broker as taking
 from executor.desk import Request
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
-from executor.events import parse
+from executor.jobs import verdict
+from executor.jobs.events import parse
 from executor.ledger import Ledger, Pool, Register, pool, sql
 from executor.service import Opened, Service
 from executor.settings import NatsSettings, Settings

@@ -4,7 +4,7 @@ import json
 from itertools import islice
 from typing import Any
 
-from executor.events import Invalid, parse
+from executor.jobs.events import Invalid, parse
 from tests.chaos.broken import BROKEN
 from tests.chaos.client import fact_of
 from tests.chaos.history import Fact

@@ -10,7 +10,7 @@ from executor.checkpoints.outgoing import Outgoing, Written
 from executor.checkpoints.unit import Rows, Unit
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs import Claim
+from executor.jobs.job import Claim
 
 pytestmark = pytest.mark.anyio
 

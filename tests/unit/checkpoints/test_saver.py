@@ -14,7 +14,7 @@ from executor.agents.stream import MODES
 from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
 from executor.checkpoints.unit import Unit
-from executor.jobs import Claim
+from executor.jobs.job import Claim
 
 pytestmark = pytest.mark.anyio
 

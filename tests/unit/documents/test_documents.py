@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from executor.agents import definition
-from executor.events import parse
+from executor.jobs.events import parse
 from function import xr
 from tools import reference
 

@@ -8,11 +8,11 @@ import pytest
 from contract import EXECUTE_TYPE
 from executor.embedded.loopback import wait_until
 from executor.ends import Ends
-from executor.events import parse
-from executor.jobs import Claim
+from executor.jobs.events import parse
+from executor.jobs.job import Claim
+from executor.jobs.outcomes import Outcomes
 from executor.leases import Held, Leases
 from executor.outbox import Outbox
-from executor.outcomes import Outcomes
 from executor.process import Processor
 from executor.reception import Reception, origin_of
 from executor.settings import NatsSettings, WorkerSettings

@@ -7,9 +7,9 @@ import pytest
 
 from executor.desk import Desk, Taken
 from executor.errors import TryAgain
-from executor.events import Invalid
-from executor.jobs import Message, Origin
-from executor.outcomes import Outcomes
+from executor.jobs.events import Invalid
+from executor.jobs.job import Message, Origin
+from executor.jobs.outcomes import Outcomes
 from tests.unit.executor.conftest import NATS, event
 
 pytestmark = pytest.mark.anyio

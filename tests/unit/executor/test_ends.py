@@ -2,7 +2,7 @@
 
 import pytest
 
-from executor.outcomes import Outcomes
+from executor.jobs.outcomes import Outcomes
 from executor.stranded import Stranded
 from tests.unit.executor.conftest import NATS
 

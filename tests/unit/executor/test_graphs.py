@@ -8,7 +8,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.errors import Misconfigured, Rejected
-from executor.jobs import Claim, Completed, JobRequest
+from executor.jobs.job import Claim, Completed, JobRequest
 from executor.settings import ModelSettings
 from tests.fakes import EPOCH
 

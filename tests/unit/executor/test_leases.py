@@ -6,7 +6,7 @@ import pytest
 
 from executor import leases as module
 from executor.errors import Cancelled, Drained, LeaseLost, Rejected
-from executor.jobs import Completed
+from executor.jobs.job import Completed
 from tests.fakes import FakeRun, completes, deaf, fails, hangs, until, until_drained
 from tests.unit.executor.conftest import until_true
 

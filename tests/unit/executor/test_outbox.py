@@ -6,7 +6,7 @@ import pytest
 
 from executor import outbox as module
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs import Claim, Identity, Message, Outcome
+from executor.jobs.job import Claim, Identity, Message, Outcome
 from tests.fakes import EPOCH
 from tests.unit.executor.conftest import until_true
 

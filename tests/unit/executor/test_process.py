@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from executor.errors import Rejected
-from executor.events import render_wake
+from executor.jobs.events import render_wake
 from executor.settings import WorkerSettings
 from tests.fakes import EPOCH, FakeDelivery, completes, fails, hangs, interrupts, until
 from tests.unit.executor.conftest import SECRET, count, identity, until_true

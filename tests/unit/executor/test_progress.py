@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from executor.embedded.loopback import wait_until
-from executor.entries import Entry
 from executor.errors import TryAgain
+from executor.jobs.entries import Entry
 from executor.progress import Progress, buffer
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from langgraph.types import interrupt
 from executor.agents.run import Run
 from executor.agents.state import as_json
 from executor.errors import Drained
-from executor.jobs import Claim, Completed, Interrupted, JobRequest
+from executor.jobs.job import Claim, Completed, Interrupted, JobRequest
 from tests.fakes import EPOCH
 from tests.unit.executor.conftest import until_true
 
@@ -82,10 +82,10 @@ def steps():
 
 
 async def test_a_job_runs_from_its_input_to_its_end_and_tells_what_happens(steps):
-    happenings: list[Any] = []
-    result = await steps.run("a", emit=happenings.append).finish()
+    entry_bodies: list[Any] = []
+    result = await steps.run("a", emit=entry_bodies.append).finish()
     assert result == Completed(None, {"steps": ["input of a", "first", "second"]})
-    assert [(kind, node) for kind, node, _ in happenings] == [
+    assert [(kind, node) for kind, node, _ in entry_bodies] == [
         ("node_start", "first"),
         ("state", "first"),
         ("node_end", "first"),
@@ -180,12 +180,12 @@ async def test_a_question_to_a_person_is_a_result_and_asked_again_when_the_job_c
     builder = StateGraph(Trail).add_node("ask", ask).add_edge(START, "ask")
     graph = builder.compile(checkpointer=InMemorySaver())
     job = JobRequest("a", "th", {}, {"steps": []})
-    happenings: list[Any] = []
-    result = await Run(graph, job, claim("a", 1), happenings.append).finish()
+    entry_bodies: list[Any] = []
+    result = await Run(graph, job, claim("a", 1), entry_bodies.append).finish()
     assert isinstance(result, Interrupted)
     assert [question["value"] for question in result.interrupts] == [{"sure": "?"}]
-    assert ("interrupt", "", result.interrupts[0]) in happenings
-    assert await Run(graph, job, claim("a", 2), happenings.append).finish() == result
+    assert ("interrupt", "", result.interrupts[0]) in entry_bodies
+    assert await Run(graph, job, claim("a", 2), entry_bodies.append).finish() == result
 
 
 async def test_the_output_is_the_text_of_the_last_message_and_messages_are_dicts():

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from executor.events import Fact, Word, render, render_wake
-from executor.jobs import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
+from executor.jobs.events import Fact, Word, render, render_wake
+from executor.jobs.job import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
+from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings
-from executor.verdict import DeadLetter
 
 LARGE = frozenset({"result", "interrupts"})
 LONGEST_MESSAGE = 1000
@@ -43,14 +43,14 @@ class Outcomes:
         data = {"job_id": job.job_id, "result": value, "attempts": claim.attempt, "duration_ms": duration_ms}
         return Outcome("completed", value, None, (self._say("completed", job, data),), duration_ms)
 
-    def failed(self, job: JobRequest, origin: Origin, cause: DeadLetter, claim: Claim | None = None) -> Outcome:
+    def failed(self, job: JobRequest, origin: Origin, cause: Failure, claim: Claim | None = None) -> Outcome:
         """The job will not complete: a failed event, and its message among the dead letters."""
         attempts = claim.attempt if claim else 0
         letter = self.dead_letter(job.job_id, origin, cause.reason, attempts, nth=_again(claim))
         alone = self.lost(job, cause, claim)
         return replace(alone, messages=(*alone.messages, letter))
 
-    def lost(self, job: JobRequest, cause: DeadLetter, claim: Claim | None = None) -> Outcome:
+    def lost(self, job: JobRequest, cause: Failure, claim: Claim | None = None) -> Outcome:
         """The same of a job whose message is lost."""
         attempts = claim.attempt if claim else 0
         error = {"type": cause.type, "message": cause.message, "retryable": cause.retryable, "attempts": attempts}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import EXECUTE_TYPE, WAKE_TYPE
-from executor.complaints import DEEPEST
-from executor.events import LONGEST_ID, Fact, Invalid, WakeUp, parse, read, render, render_wake
-from executor.jobs import JobRequest
+from executor.jobs.events import LONGEST_ID, Fact, Invalid, WakeUp, parse, read, render, render_wake
+from executor.jobs.job import JobRequest
+from executor.jobs.validation import DEEPEST
 
 DATA = {
     "job_id": "j-1",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -12,7 +12,13 @@ Type = Literal[
     "attempt", "gap", "end",
 ]  # fmt: skip
 
-Happening = tuple[Type, str, Any]  # an entry's type, node and data
+
+class EntryBody(NamedTuple):
+    """What an entry says, before it is known whose it is; `data` is whatever JSON can say."""
+
+    type: Type
+    node: str
+    data: Any
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import LeaseLost, Rejected, TryAgain
-from executor.verdict import (
+from executor.jobs.verdict import (
     FIRST_DELAY,
     LONGEST_DELAY,
-    DeadLetter,
+    Failure,
     GiveUp,
     Retry,
     delay,
@@ -32,14 +32,14 @@ class ProviderError(Exception):
 @pytest.mark.parametrize("attempt", [1, 5])
 def test_what_the_sender_got_wrong_ends_at_once(attempt):
     error = Rejected("unknown_tool", "nodes[0]: no such tool")
-    assert judge(error, attempt, 5, JITTER) == DeadLetter(
+    assert judge(error, attempt, 5, JITTER) == Failure(
         "unknown_tool", "unknown_tool", "nodes[0]: no such tool", retryable=False
     )
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_what_the_model_refuses_ends_at_once(status):
-    assert judge(ProviderError(status), 1, 5, JITTER) == DeadLetter(
+    assert judge(ProviderError(status), 1, 5, JITTER) == Failure(
         "model_refused", "ProviderError", f"status {status}", retryable=False
     )
 
@@ -51,7 +51,7 @@ def test_anything_else_is_tried_again_until_the_last_attempt(error):
     verdict = judge(error, 4, 5, JITTER)
     assert isinstance(verdict, Retry)
     assert verdict.cause == repr(error)
-    assert judge(error, 5, 5, JITTER) == DeadLetter(
+    assert judge(error, 5, 5, JITTER) == Failure(
         "exhausted", type(error).__name__, str(error) or repr(error), retryable=True
     )
 
@@ -61,7 +61,7 @@ def test_who_lost_the_lease_says_nothing():
 
 
 def test_a_job_that_kills_its_workers_is_exhausted():
-    assert worker_lost(5) == DeadLetter(
+    assert worker_lost(5) == Failure(
         "exhausted", "worker_lost", "its worker died in each of 5 attempts", retryable=True
     )
 

@@ -22,7 +22,7 @@ class Retry:
 
 
 @dataclass(frozen=True)
-class DeadLetter:
+class Failure:
     """The job has failed for good; `reason` is the last token of the dead letter's subject."""
 
     reason: str
@@ -36,7 +36,7 @@ class GiveUp:
     """Somebody else has the job: say nothing."""
 
 
-Verdict = Retry | DeadLetter | GiveUp
+Verdict = Retry | Failure | GiveUp
 
 
 def judge(error: BaseException, attempt: int, max_attempts: int, jitter: Random) -> Verdict:
@@ -46,31 +46,31 @@ def judge(error: BaseException, attempt: int, max_attempts: int, jitter: Random)
     if isinstance(error, Rejected):
         return rejection(error)
     if refused_by_model(error):
-        return DeadLetter("model_refused", type(error).__name__, str(error), retryable=False)
+        return Failure("model_refused", type(error).__name__, str(error), retryable=False)
     if attempt >= max_attempts:
-        return DeadLetter(EXHAUSTED, type(error).__name__, str(error) or repr(error), retryable=True)
+        return Failure(EXHAUSTED, type(error).__name__, str(error) or repr(error), retryable=True)
     return Retry(delay(attempt, jitter), repr(error))
 
 
-def rejection(error: Rejected) -> DeadLetter:
+def rejection(error: Rejected) -> Failure:
     """The end of what the sender got wrong."""
-    return DeadLetter(error.reason, error.reason, str(error), retryable=False)
+    return Failure(error.reason, error.reason, str(error), retryable=False)
 
 
-def expired(moment: datetime) -> DeadLetter:
+def expired(moment: datetime) -> Failure:
     """The end of a job whose time was over before it could begin."""
-    return DeadLetter("expired", "expired", f"expirytime: {moment.isoformat()} is over", retryable=False)
+    return Failure("expired", "expired", f"expirytime: {moment.isoformat()} is over", retryable=False)
 
 
-def worker_lost(attempts: int) -> DeadLetter:
+def worker_lost(attempts: int) -> Failure:
     """The end of a job whose every attempt took its worker down."""
-    return DeadLetter(EXHAUSTED, "worker_lost", f"its worker died in each of {attempts} attempts", retryable=True)
+    return Failure(EXHAUSTED, "worker_lost", f"its worker died in each of {attempts} attempts", retryable=True)
 
 
-def stranded() -> DeadLetter:
+def stranded() -> Failure:
     """The end of a job that lost its worker and then its message."""
     message = "its worker died, and its message left the stream before another worker took it"
-    return DeadLetter(EXHAUSTED, "worker_lost", message, retryable=True)
+    return Failure(EXHAUSTED, "worker_lost", message, retryable=True)
 
 
 def delay(attempt: int, jitter: Random) -> float:

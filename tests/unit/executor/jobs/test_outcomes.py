@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from executor.jobs import Claim, Completed, Interrupted, JobRequest, Message, Origin, Outcome
-from executor.outcomes import LONGEST_MESSAGE, Outcomes
+from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Message, Origin, Outcome
+from executor.jobs.outcomes import LONGEST_MESSAGE, Outcomes
+from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings
-from executor.verdict import DeadLetter
 
 NATS = NatsSettings.read(
     {
@@ -24,7 +24,7 @@ OUTCOMES = Outcomes(NATS, "agent-executor", LIMIT)
 JOB = JobRequest("j/1", "th", {}, {}, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 CLAIM = Claim("j/1", epoch=3, attempt=2, elapsed=0.0, at=datetime(2026, 1, 1, tzinfo=UTC))
 LAST = replace(CLAIM, attempt=5)
-CAUSE = DeadLetter("exhausted", "RateLimitError", "too fast", retryable=True)
+CAUSE = Failure("exhausted", "RateLimitError", "too fast", retryable=True)
 ORIGIN = Origin("AGENT_EXECUTION:7", "crew.execute.demo", {"content-type": "application/json", "X-Own": "ä"}, b"{}\xff")
 
 
@@ -118,7 +118,7 @@ def test_a_result_that_is_too_large_stays_in_the_ledger_and_is_referred_to():
 
 
 def test_an_error_that_is_too_large_is_whole_in_the_ledger_and_shortened_in_the_event():
-    outcome = OUTCOMES.failed(JOB, ORIGIN, DeadLetter("exhausted", "E", "x" * LIMIT, retryable=True), LAST)
+    outcome = OUTCOMES.failed(JOB, ORIGIN, Failure("exhausted", "E", "x" * LIMIT, retryable=True), LAST)
     error = {"type": "E", "message": "x" * LIMIT, "retryable": True, "attempts": 5}
     assert outcome.error == error
     assert event(outcome.messages[0]) == told(
@@ -131,7 +131,7 @@ def test_no_event_is_larger_than_the_broker_takes(length):
     outcomes = [
         OUTCOMES.ended(JOB, CLAIM, Completed("x" * length, {"messages": ["x" * length]}), 1),
         OUTCOMES.ended(JOB, CLAIM, Interrupted([{"value": "x" * length, "id": "q"}]), 1),
-        OUTCOMES.failed(JOB, ORIGIN, DeadLetter("exhausted", "E", "x" * length, retryable=True), CLAIM),
+        OUTCOMES.failed(JOB, ORIGIN, Failure("exhausted", "E", "x" * length, retryable=True), CLAIM),
     ]
     assert [len(outcome.messages[0].body) <= LIMIT for outcome in outcomes] == [True] * 3
 

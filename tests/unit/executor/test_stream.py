@@ -7,8 +7,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langgraph.types import Interrupt, Overwrite
 
 from executor.agents.state import as_json
-from executor.agents.stream import happenings
-from executor.entries import Entry, key_of, shown
+from executor.agents.stream import entry_bodies
+from executor.jobs.entries import Entry, key_of, shown
 
 CALL = {"name": "add", "args": {"a": 1}, "id": "c1", "type": "tool_call"}
 SAYS = AIMessage("Adding.", id="m1", tool_calls=[CALL])
@@ -16,7 +16,7 @@ RESULT = ToolMessage("2", tool_call_id="c1", name="add")
 
 
 def told(kind, data, ns=()):
-    return list(happenings({"type": kind, "ns": ns, "data": data}))
+    return list(entry_bodies({"type": kind, "ns": ns, "data": data}))
 
 
 def test_a_token_comes_with_its_node_and_the_id_of_its_message():

@@ -133,7 +133,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Called:
+class CalledOff:
     """A job that was called off while no worker had it; `origin` is its message, where that was kept."""
 
     thread_id: str
@@ -171,7 +171,7 @@ class Conflict:
     """The id belongs to a job with other content."""
 
 
-Turned = Busy | Blocked | Early | Finished | Conflict  # why a job was not claimed
+NotClaimed = Busy | Blocked | Early | Finished | Conflict  # why a job was not claimed
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Order:
+class Submission:
     """A job that is about to be published, and the message that will ask for it.
 
     `kept` is the original where it is too large to be that message itself.

@@ -20,9 +20,9 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract import EVENT_TYPE_PREFIX, EXECUTE_TYPE, WAKE_TYPE
-from executor.complaints import describe, unstorable, unstorable_in
 from executor.errors import Rejected
-from executor.jobs import JobRequest
+from executor.jobs.job import JobRequest
+from executor.jobs.validation import describe, unstorable, unstorable_in
 
 INVALID = "invalid_event"
 STRUCTURED = "application/cloudevents"

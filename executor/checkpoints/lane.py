@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import structlog
 
-from executor.arrays import Packed
 from executor.checkpoints.statement import STATEMENT, parameters
 from executor.checkpoints.unit import Unit, answer
-from executor.company import company
 from executor.errors import LeaseLost, TryAgain
+from executor.postgres.arrays import Packed
+from executor.postgres.batching import linger
 from executor.telemetry import Metrics
 
 log = structlog.get_logger()
@@ -91,7 +91,7 @@ class Lane:
         try:
             while True:
                 await self._something.wait()
-                await company(lambda: len(self._waiting) >= self._half())
+                await linger(lambda: len(self._waiting) >= self._half())
                 self._gather()
                 await self._commit()
         finally:

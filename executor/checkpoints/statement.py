@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from executor.arrays import Packed, packed
 from executor.checkpoints.unit import Row, Unit
+from executor.postgres.arrays import Packed, packed
 
 # A unit's rows are joined to its fence: where another worker has raised the job's epoch nothing is inserted, and the
 # unit is missing from the result. The row of the job stays locked until the commit, so that no epoch is raised between

@@ -5,7 +5,7 @@ nothing. Time is the database's.
 """
 
 from executor.ledger.ledger import Ledger
-from executor.ledger.pool import Pool, open_pool
 from executor.ledger.register import Register
+from executor.postgres.pool import Pool, open_pool
 
 __all__ = ["Ledger", "Pool", "Register", "open_pool"]

@@ -26,8 +26,8 @@ from executor.jobs.job import (
     Wake,
 )
 from executor.ledger import sql
-from executor.ledger.pool import Connection, Pool, connected, fetch, transaction
-from executor.ledger.together import Together
+from executor.postgres.batching import Batcher
+from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 LARGE_BYTES = 256 << 10  # such an outcome goes alone
 
@@ -64,9 +64,9 @@ class Ledger:
     def __init__(self, pool: Pool, lease_seconds: float) -> None:
         self._pool = pool
         self._lease = lease_seconds
-        self._claim = Together(self._claim_all, key=lambda wanted: wanted.job.thread_id)
-        self._finish = Together(self._finish_all, key=lambda ending: ending.claim.job_id)
-        self._settle = Together(self._settle_all, key=lambda told: told[0])
+        self._claim = Batcher(self._claim_all, key=lambda wanted: wanted.job.thread_id)
+        self._finish = Batcher(self._finish_all, key=lambda ending: ending.claim.job_id)
+        self._settle = Batcher(self._settle_all, key=lambda told: told[0])
 
     async def claim(
         self, job: Identity, not_before: datetime | None = None, replay: int | None = None

@@ -10,7 +10,7 @@ from psycopg.types.json import Json
 from executor.jobs.job import CalledOff, Job, Message, Origin, Submission, Wake
 from executor.ledger import sql
 from executor.ledger.ledger import outbox_columns, waiting_columns
-from executor.ledger.pool import Pool, connected, fetch, transaction
+from executor.postgres.pool import Pool, connected, fetch, transaction
 
 
 class Register:

@@ -24,7 +24,8 @@ from executor.desk import Request
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.events import parse
-from executor.ledger import Ledger, Pool, Register, pool, sql
+from executor.ledger import Ledger, Pool, Register, sql
+from executor.postgres import pool
 from executor.service import Opened, Service
 from executor.settings import NatsSettings, Settings
 from executor.streams import layout

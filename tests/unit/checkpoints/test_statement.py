@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from executor.checkpoints.statement import TYPES, parameters
 from executor.checkpoints.unit import ROW_BYTES, Rows, Unit, distinct
 from executor.jobs.job import Claim
-from tests.unit.arrays import unpacked
+from tests.unit.executor.postgres.arrays import unpacked
 
 
 def claim(job: str) -> Claim:

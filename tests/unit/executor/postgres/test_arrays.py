@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.arrays import packed
-from tests.unit.arrays import unpacked
+from executor.postgres.arrays import packed
+from tests.unit.executor.postgres.arrays import unpacked
 
 
 @given(st.lists(st.none() | st.text() | st.binary()))

@@ -2,7 +2,7 @@
 
 import struct
 
-from executor.arrays import OIDS
+from executor.postgres.arrays import OIDS
 
 
 def unpacked(kind: str, array: bytes) -> list[bytes | None]:

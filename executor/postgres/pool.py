@@ -12,8 +12,8 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from executor.arrays import OIDS, packed
 from executor.errors import TryAgain
+from executor.postgres.arrays import OIDS, packed
 from executor.settings import PostgresSettings
 
 Connection = psycopg.AsyncConnection[DictRow]

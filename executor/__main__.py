@@ -48,7 +48,7 @@ def migrate(folder: Path | None) -> None:
 def streams() -> None:
     """Create or update the NATS streams and the consumer. Safe to run again."""
     from executor.broker import connect, provision  # noqa: PLC0415 - the other commands need no NATS
-    from executor.streams import layout  # noqa: PLC0415
+    from executor.broker.layout import layout  # noqa: PLC0415
 
     settings = NatsSettings.read(os.environ)
     wanted = layout(settings)

@@ -23,6 +23,7 @@ Word = Annotated[str, Field(min_length=1)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
 CrashPoint = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
 DAY = 86_400.0
+ACK_WAIT = 15.0  # seconds until the broker gives an unheard-of message to somebody else; promised, so no setting
 # In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
 Age = Annotated[float, Field(ge=600)]
 

@@ -13,7 +13,7 @@ import structlog
 from executor.jobs.events import ACCEPTED, Invalid, parse
 from executor.jobs.job import JobRequest
 from executor.ports import Delivery, Ledger
-from executor.streams import ACK_WAIT
+from executor.settings import ACK_WAIT
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from contract import Env
 from executor import broker, migrate
+from executor.broker.layout import layout
 from executor.settings import NatsSettings, PostgresSettings
-from executor.streams import layout
 
 ANCHOR = "ANCHOR"
 TEST_URLS = ("TEST_NATS_URL", "TEST_POSTGRES_URL", "TEST_DRAGONFLY_URL")

@@ -1,4 +1,4 @@
-"""NATS JetStream. The only importer of nats."""
+"""NATS JetStream: deliveries come in, messages go out. The only importer of nats; no decision about a job may come in."""
 
 from executor.broker.broker import Broker
 from executor.broker.connection import connect

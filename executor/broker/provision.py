@@ -13,8 +13,8 @@ from nats.js.api import (
 )
 from nats.js.client import JetStreamContext
 
+from executor.broker.layout import Consumer, Layout, Stream
 from executor.errors import Misconfigured
-from executor.streams import Consumer, Layout, Stream
 
 OVERLAPPING_SUBJECTS = 10065
 

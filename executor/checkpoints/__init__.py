@@ -14,8 +14,8 @@ from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from executor.checkpoints.committer import open_committer
-from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
+from executor.checkpoints.write_buffer import WriteBuffer
 from executor.errors import TryAgain
 from executor.jobs.job import Claim
 from executor.settings import CheckpointSettings, PostgresSettings
@@ -47,7 +47,7 @@ async def open_savers(
     async with open_committer(postgres.conninfo(), metrics) as committer:
 
         def of(claim: Claim) -> Saver:
-            return JobSaver(pool, serde, Outgoing(claim, committer.commit, keep_writes=keep), fresh=claim.fresh)
+            return JobSaver(pool, serde, WriteBuffer(claim, committer.commit, keep_writes=keep), fresh=claim.fresh)
 
         yield Savers(of, _forgetting(pool))
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from executor.checkpoints.lane import Lane, Options
+from executor.checkpoints.commit_lane import CommitLane, Options
 from executor.checkpoints.unit import Unit
 from executor.telemetry import Metrics
 
@@ -15,7 +15,7 @@ CLOSE_SECONDS = 5.0
 class Committer:
     """Commits units; a large one has a lane of its own, so that no small one waits for it."""
 
-    def __init__(self, small: Lane, large: Lane) -> None:
+    def __init__(self, small: CommitLane, large: CommitLane) -> None:
         self._small = small
         self._large = large
 
@@ -36,7 +36,7 @@ class Committer:
 @asynccontextmanager
 async def open_committer(conninfo: Options, metrics: Metrics) -> AsyncIterator[Committer]:
     """A committer that connects when there is something to commit; at the end what waits is committed, for a while."""
-    lanes = Lane(conninfo, metrics), Lane(conninfo, metrics)
+    lanes = CommitLane(conninfo, metrics), CommitLane(conninfo, metrics)
     committer = Committer(*lanes)
     metrics.waiting_units.set_function(lambda: len(committer))
     async with asyncio.TaskGroup() as group:  # a lane that ends by a bug ends the process, not only its jobs

@@ -8,8 +8,8 @@ import yaml
 import contract
 from contract import Env
 from executor.__main__ import cli
+from executor.broker.layout import layout
 from executor.settings import Group, NatsSettings, PostgresSettings, ServiceSettings, Settings
-from executor.streams import layout
 from function.resources import deployment, scaled_object, streams_job
 from function.resources import service as service_resource
 from function.xr import parse

@@ -13,10 +13,10 @@ from psycopg.rows import tuple_row
 from contract import MIGRATE_COMMAND, STREAMS_COMMAND, Env
 from executor import migrate
 from executor.broker import connect, provision
+from executor.broker.layout import layout
 from executor.embedded.process import Process
 from executor.errors import Misconfigured
 from executor.settings import NatsSettings, PostgresSettings
-from executor.streams import layout
 from tests import rig
 from tests.integration.world import world
 

@@ -14,7 +14,6 @@ import pytest
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
-from executor.checkpoints import lane
 from executor.checkpoints.statement import STATEMENT
 from executor.embedded.loopback import wait_until
 from executor.embedded.postgres import Postgres

@@ -20,6 +20,7 @@ from contract import READY_PATH, Env
 from executor import app, broker, checkpoints, leases, ledger, outbox, process, progress, turns
 from executor.agents.agents import Agents
 from executor.broker import broker as taking
+from executor.broker.layout import layout
 from executor.desk import Request
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
@@ -28,7 +29,6 @@ from executor.ledger import Ledger, Pool, Register, sql
 from executor.postgres import pool
 from executor.service import Opened, Service
 from executor.settings import NatsSettings, Settings
-from executor.streams import layout
 from executor.telemetry import Metrics
 from tests.integration.world import STRUCTURED
 

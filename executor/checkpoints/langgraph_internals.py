@@ -1,4 +1,4 @@
-"""All that the saver relies on of LangGraph beyond its interface; tests/unit/checkpoints/test_insides.py pins it.
+"""All that the saver relies on of LangGraph beyond its interface; its test pins each of these facts.
 
 - With durability `sync` it awaits a step's checkpoint before the next step; that of an input only with the next one.
   It does not await a task's writes, but for those of a DeltaChannel (before their checkpoint), of a failed task that

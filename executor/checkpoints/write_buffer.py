@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from executor.checkpoints.insides import Place
+from executor.checkpoints.langgraph_internals import Place
 from executor.checkpoints.unit import Row, Rows, Unit, answer, distinct
 from executor.jobs.job import Claim
 
@@ -27,7 +27,7 @@ class Written:
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class Outgoing:
+class WriteBuffer:
     """Sends a job's rows in order; after the first that fails nothing more, so that nothing is built upon a gap."""
 
     def __init__(self, claim: Claim, commit: Commit, *, keep_writes: bool) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from executor.checkpoints.lane import SLOW_SECONDS, Lane
+from executor.checkpoints.commit_lane import SLOW_SECONDS, CommitLane
 from executor.checkpoints.unit import Rows, Unit, answer
 from executor.errors import TryAgain
 from executor.jobs.job import Claim
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 STEPS = 20
 
 
-class Counting(Lane):
+class Counting(CommitLane):
     """A lane whose database takes a while over anything."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ def unit(job: str) -> Unit:
     return Unit(Claim(job, 1, 1, 0.0, datetime.now(UTC)), Rows())
 
 
-async def running(lane: Lane, count: int) -> None:
+async def running(lane: CommitLane, count: int) -> None:
     """So many jobs begin together, and commit step after step."""
 
     async def job(name: str) -> None:

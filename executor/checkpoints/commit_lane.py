@@ -52,7 +52,7 @@ class Waiting:
     deadline: float
 
 
-class Lane:
+class CommitLane:
     """Commits in the order of arrival. No unit fails for another's sake: what fails together is sent one by one."""
 
     def __init__(self, conninfo: Options, metrics: Metrics) -> None:

@@ -11,9 +11,9 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 
 from executor.agents.stream import MODES
-from executor.checkpoints.outgoing import Outgoing
 from executor.checkpoints.saver import JobSaver
 from executor.checkpoints.unit import Unit
+from executor.checkpoints.write_buffer import WriteBuffer
 from executor.jobs.job import Claim
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +41,7 @@ async def test_of_a_chain_only_its_checkpoints_are_sent_however_busy_the_process
     nodes: Any = [("a", say), ("b", say), ("c", say)]
     graph = StateGraph(State).add_sequence(nodes).add_edge(START, "a")
     nobody: Any = None  # a fresh thread is not read
-    saver = JobSaver(nobody, JsonPlusSerializer(), Outgoing(CLAIM, commit, keep_writes=False), fresh=True)
+    saver = JobSaver(nobody, JsonPlusSerializer(), WriteBuffer(CLAIM, commit, keep_writes=False), fresh=True)
     busy = asyncio.create_task(_busy())
     at: Any = {"configurable": {"thread_id": "j"}}
     async for _ in graph.compile(checkpointer=saver).astream({"seen": []}, at, stream_mode=MODES, durability="sync"):

@@ -18,7 +18,7 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send, interrupt
 
-from executor.checkpoints import insides
+from executor.checkpoints import langgraph_internals
 from executor.checkpoints.statement import STATEMENT
 
 pytestmark = pytest.mark.anyio
@@ -40,12 +40,12 @@ class Recorder(InMemorySaver):
     def __init__(self) -> None:
         super().__init__()
         self.noted: list[str] = []
-        self.written: list[tuple[insides.Place, set[str]]] = []
-        self.puts: list[tuple[insides.Place, insides.Place, Any]] = []
+        self.written: list[tuple[langgraph_internals.Place, set[str]]] = []
+        self.puts: list[tuple[langgraph_internals.Place, langgraph_internals.Place, Any]] = []
         self.hold: dict[str, asyncio.Event] = {}
 
     async def aput(self, config, checkpoint, metadata, new_versions):
-        parent = insides.place(config)
+        parent = langgraph_internals.place(config)
         self.puts.append((parent, (*parent[:2], checkpoint["id"]), checkpoint))
         what = f"put {metadata['source']} {metadata['step']}"
         self.noted.append(what)
@@ -57,7 +57,7 @@ class Recorder(InMemorySaver):
 
     async def aput_writes(self, config, writes, task_id, task_path=""):
         channels = {channel for channel, _ in writes}
-        self.written.append((insides.place(config), channels))
+        self.written.append((langgraph_internals.place(config), channels))
         what = "write " + " ".join(sorted(channels))
         self.noted.append(what)
         await asyncio.sleep(0.01)
@@ -154,7 +154,10 @@ async def test_an_error_handler_begins_after_the_writes_of_the_failure():
 async def steps(saver: Recorder) -> list[tuple[set[str], bool]]:
     """The channels of each write, and whether the checkpoint after it carries them."""
     after = {parent: checkpoint for parent, _, checkpoint in saver.puts}
-    return [(channels, place in after and insides.carries(after[place], channels)) for place, channels in saver.written]
+    return [
+        (channels, place in after and langgraph_internals.carries(after[place], channels))
+        for place, channels in saver.written
+    ]
 
 
 async def test_a_checkpoint_carries_what_the_tasks_before_it_wrote():
@@ -203,7 +206,7 @@ async def test_no_checkpoint_carries_a_delta_channel_an_interrupt_its_answer_an_
 
 
 async def test_a_snapshot_of_a_delta_channel_is_no_reason_to_drop_its_writes():
-    assert not insides.carries({"channel_values": {"seen": _DeltaSnapshot([])}}, {"seen"})  # type: ignore[typeddict-item]
+    assert not langgraph_internals.carries({"channel_values": {"seen": _DeltaSnapshot([])}}, {"seen"})  # type: ignore[typeddict-item]
 
 
 async def test_clones_of_a_saver_share_its_attributes():
@@ -251,4 +254,4 @@ def test_values_lie_where_the_stock_saver_puts_them_but_for_what_json_refuses():
     snapshot = _DeltaSnapshot([1])
     plain = {"none": None, "text": "a", "whole": 1, "part": 0.5, "yes": True}
     beside = {"list": [1], "nul": "a\0b", "inf": float("inf"), "snapshot": snapshot}
-    assert insides.split(plain | beside) == (plain | {"snapshot": True}, beside)
+    assert langgraph_internals.split(plain | beside) == (plain | {"snapshot": True}, beside)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from executor.checkpoints.outgoing import Outgoing, Written
 from executor.checkpoints.unit import Rows, Unit
+from executor.checkpoints.write_buffer import WriteBuffer, Written
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.job import Claim
@@ -57,8 +57,8 @@ def sent():
 
 
 @pytest.fixture
-def outgoing(sent: Sent):
-    return Outgoing(CLAIM, sent.commit, keep_writes=False)
+def buffer(sent: Sent):
+    return WriteBuffer(CLAIM, sent.commit, keep_writes=False)
 
 
 def rows(place):
@@ -69,25 +69,25 @@ def written(place, task: str, *channels: str):
     return Written(place, channels or ("x",), lambda: [(*place, task, "", 0, "x", "", b"")])
 
 
-async def put(outgoing: Outgoing, place, parent, carried=("x",)):
-    await outgoing.put(place, parent, rows(place), lambda channels: set(channels) <= set(carried))
+async def put(buffer: WriteBuffer, place, parent, carried=("x",)):
+    await buffer.put(place, parent, rows(place), lambda channels: set(channels) <= set(carried))
 
 
-async def writing(outgoing: Outgoing, *each: Written):
-    tasks = [asyncio.create_task(outgoing.write(one)) for one in each]
+async def writing(buffer: WriteBuffer, *each: Written):
+    tasks = [asyncio.create_task(buffer.write(one)) for one in each]
     await asyncio.sleep(0)
     return asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_an_inputs_checkpoint_goes_with_the_next_one(outgoing: Outgoing, sent: Sent):
-    await outgoing.hold(FIRST, rows(FIRST))
+async def test_an_inputs_checkpoint_goes_with_the_next_one(buffer: WriteBuffer, sent: Sent):
+    await buffer.hold(FIRST, rows(FIRST))
     assert sent.rows == []
-    await put(outgoing, SECOND, FIRST)
+    await put(buffer, SECOND, FIRST)
     assert sent.rows == [(["1", "2"], [])]
 
 
-async def test_an_inputs_checkpoint_that_nothing_follows_goes_alone(outgoing: Outgoing, sent: Sent):
-    await outgoing.hold(FIRST, rows(FIRST))
+async def test_an_inputs_checkpoint_that_nothing_follows_goes_alone(buffer: WriteBuffer, sent: Sent):
+    await buffer.hold(FIRST, rows(FIRST))
 
     async def is_sent() -> bool:
         return bool(sent.units)
@@ -96,10 +96,10 @@ async def test_an_inputs_checkpoint_that_nothing_follows_goes_alone(outgoing: Ou
     assert sent.rows == [(["1"], [])]
 
 
-async def test_writes_that_the_next_checkpoint_carries_are_never_encoded(outgoing: Outgoing, sent: Sent):
-    await put(outgoing, FIRST, ("t", "", None))
-    waiting = await writing(outgoing, Written(FIRST, ("x",), lambda: pytest.fail("encoded")), written(FIRST, "b"))
-    await put(outgoing, SECOND, FIRST)
+async def test_writes_that_the_next_checkpoint_carries_are_never_encoded(buffer: WriteBuffer, sent: Sent):
+    await put(buffer, FIRST, ("t", "", None))
+    waiting = await writing(buffer, Written(FIRST, ("x",), lambda: pytest.fail("encoded")), written(FIRST, "b"))
+    await put(buffer, SECOND, FIRST)
     assert await waiting == [None, None]
     assert sent.rows[1:] == [(["2"], [])]
 
@@ -108,33 +108,33 @@ async def test_writes_that_the_next_checkpoint_carries_are_never_encoded(outgoin
     ("channels", "carried"),
     [(("__interrupt__",), ("x",)), (("x", "delta"), ("x",))],
 )
-async def test_a_steps_writes_are_kept_together_when_one_is_not_carried(outgoing, sent, channels, carried):
-    await put(outgoing, FIRST, ("t", "", None))
-    waiting = await writing(outgoing, written(FIRST, "a"), written(FIRST, "b", *channels))
-    await put(outgoing, SECOND, FIRST, carried)
+async def test_a_steps_writes_are_kept_together_when_one_is_not_carried(buffer, sent, channels, carried):
+    await put(buffer, FIRST, ("t", "", None))
+    waiting = await writing(buffer, written(FIRST, "a"), written(FIRST, "b", *channels))
+    await put(buffer, SECOND, FIRST, carried)
     assert await waiting == [None, None]
     assert sent.rows[1:] == [(["2"], ["a", "b"])]
 
 
-async def test_a_steps_writes_are_kept_once_one_was_sent(outgoing: Outgoing, sent: Sent):
-    await put(outgoing, FIRST, ("t", "", None))
-    early = await writing(outgoing, written(FIRST, "early"))
+async def test_a_steps_writes_are_kept_once_one_was_sent(buffer: WriteBuffer, sent: Sent):
+    await put(buffer, FIRST, ("t", "", None))
+    early = await writing(buffer, written(FIRST, "early"))
     assert await early == [None]
-    late = await writing(outgoing, written(FIRST, "late"))
-    await put(outgoing, SECOND, FIRST)
+    late = await writing(buffer, written(FIRST, "late"))
+    await put(buffer, SECOND, FIRST)
     assert await late == [None]
     assert sent.rows[1:] == [([], ["early"]), (["2"], ["late"])]
 
 
-async def test_the_writes_at_a_checkpoint_of_an_earlier_run_are_kept(outgoing: Outgoing, sent: Sent):
-    waiting = await writing(outgoing, written(FIRST, "a"))
-    await put(outgoing, SECOND, FIRST)
+async def test_the_writes_at_a_checkpoint_of_an_earlier_run_are_kept(buffer: WriteBuffer, sent: Sent):
+    waiting = await writing(buffer, written(FIRST, "a"))
+    await put(buffer, SECOND, FIRST)
     assert await waiting == [None]
     assert sent.rows == [(["2"], ["a"])]
 
 
 async def test_writes_are_kept_where_that_is_the_setting(sent: Sent):
-    keeping = Outgoing(CLAIM, sent.commit, keep_writes=True)
+    keeping = WriteBuffer(CLAIM, sent.commit, keep_writes=True)
     await put(keeping, FIRST, ("t", "", None))
     waiting = await writing(keeping, written(FIRST, "a"))
     await put(keeping, SECOND, FIRST)
@@ -142,30 +142,30 @@ async def test_writes_are_kept_where_that_is_the_setting(sent: Sent):
     assert sent.rows[1:] == [(["2"], ["a"])]
 
 
-async def test_the_writes_of_another_namespace_go_along(outgoing: Outgoing, sent: Sent):
+async def test_the_writes_of_another_namespace_go_along(buffer: WriteBuffer, sent: Sent):
     inner = ("t", "inner", "9")
-    waiting = await writing(outgoing, written(inner, "a"))
-    await put(outgoing, SECOND, FIRST)
+    waiting = await writing(buffer, written(inner, "a"))
+    await put(buffer, SECOND, FIRST)
     assert await waiting == [None]
     assert sent.rows == [(["2"], ["a"])]
 
 
-async def test_a_reader_waits_for_what_was_handed_over(outgoing: Outgoing, sent: Sent):
+async def test_a_reader_waits_for_what_was_handed_over(buffer: WriteBuffer, sent: Sent):
     sent.slow = True
-    await outgoing.hold(FIRST, rows(FIRST))
-    reading = asyncio.create_task(outgoing.flush())
+    await buffer.hold(FIRST, rows(FIRST))
+    reading = asyncio.create_task(buffer.flush())
     await asyncio.sleep(0)
     assert (sent.rows, reading.done()) == ([(["1"], [])], False)
     sent.answer()
     await reading
 
 
-async def test_a_checkpoint_waits_for_what_was_sent_before_it(outgoing: Outgoing, sent: Sent):
+async def test_a_checkpoint_waits_for_what_was_sent_before_it(buffer: WriteBuffer, sent: Sent):
     sent.slow = True
-    waiting = await writing(outgoing, written(FIRST, "a"))
-    flushing = asyncio.create_task(outgoing.flush())
+    waiting = await writing(buffer, written(FIRST, "a"))
+    flushing = asyncio.create_task(buffer.flush())
     await asyncio.sleep(0)
-    putting = asyncio.create_task(put(outgoing, SECOND, FIRST))
+    putting = asyncio.create_task(put(buffer, SECOND, FIRST))
     await asyncio.sleep(0.01)
     assert sent.rows == [([], ["a"])]
     sent.slow = False
@@ -174,13 +174,13 @@ async def test_a_checkpoint_waits_for_what_was_sent_before_it(outgoing: Outgoing
     assert sent.rows == [([], ["a"]), (["2"], [])]
 
 
-async def test_who_waits_also_waits_for_what_is_sent_meanwhile(outgoing: Outgoing, sent: Sent):
+async def test_who_waits_also_waits_for_what_is_sent_meanwhile(buffer: WriteBuffer, sent: Sent):
     sent.slow = True
-    first = await writing(outgoing, written(FIRST, "a"))
-    flushing = [asyncio.create_task(outgoing.flush())]
+    first = await writing(buffer, written(FIRST, "a"))
+    flushing = [asyncio.create_task(buffer.flush())]
     await asyncio.sleep(0)
-    second = await writing(outgoing, written(FIRST, "b"))
-    flushing.append(asyncio.create_task(outgoing.flush()))
+    second = await writing(buffer, written(FIRST, "b"))
+    flushing.append(asyncio.create_task(buffer.flush()))
     await asyncio.sleep(0)
     sent.asked[0].set_result(None)
     await asyncio.sleep(0.01)
@@ -189,41 +189,41 @@ async def test_who_waits_also_waits_for_what_is_sent_meanwhile(outgoing: Outgoin
     await asyncio.gather(first, second, *flushing)
 
 
-async def test_nothing_is_built_upon_what_failed(outgoing: Outgoing, sent: Sent):
+async def test_nothing_is_built_upon_what_failed(buffer: WriteBuffer, sent: Sent):
     sent.error = LeaseLost("j")
     with pytest.raises(LeaseLost):
-        await put(outgoing, FIRST, ("t", "", None))
+        await put(buffer, FIRST, ("t", "", None))
     for later in (
-        put(outgoing, SECOND, FIRST),
-        outgoing.hold(SECOND, rows(SECOND)),
-        outgoing.flush(),
+        put(buffer, SECOND, FIRST),
+        buffer.hold(SECOND, rows(SECOND)),
+        buffer.flush(),
     ):
         with pytest.raises(LeaseLost):
             await later
     assert len(sent.units) == 1
 
 
-async def test_what_fails_behind_the_jobs_back_fails_its_next_checkpoint(outgoing: Outgoing, sent: Sent):
+async def test_what_fails_behind_the_jobs_back_fails_its_next_checkpoint(buffer: WriteBuffer, sent: Sent):
     sent.error = LeaseLost("j")
-    waiting = await writing(outgoing, written(FIRST, "a"))
+    waiting = await writing(buffer, written(FIRST, "a"))
     assert [type(error) for error in await waiting] == [LeaseLost]
     with pytest.raises(LeaseLost):
-        await put(outgoing, SECOND, FIRST)
+        await put(buffer, SECOND, FIRST)
 
 
-async def test_what_cannot_be_encoded_fails_alone(outgoing: Outgoing, sent: Sent):
+async def test_what_cannot_be_encoded_fails_alone(buffer: WriteBuffer, sent: Sent):
     def broken():
         raise TypeError("no bytes")
 
-    waiting = await writing(outgoing, Written(FIRST, ("x",), broken), written(FIRST, "b"))
-    await outgoing.flush()
+    waiting = await writing(buffer, Written(FIRST, ("x",), broken), written(FIRST, "b"))
+    await buffer.flush()
     assert [type(error) for error in await waiting] == [TypeError, type(None)]
     assert sent.rows == [([], ["b"])]
 
 
-async def test_a_cancelled_checkpoint_ends_once_it_is_committed(outgoing: Outgoing, sent: Sent):
+async def test_a_cancelled_checkpoint_ends_once_it_is_committed(buffer: WriteBuffer, sent: Sent):
     sent.slow = True
-    putting = asyncio.create_task(put(outgoing, FIRST, ("t", "", None)))
+    putting = asyncio.create_task(put(buffer, FIRST, ("t", "", None)))
     await asyncio.sleep(0)
     putting.cancel()
     await asyncio.sleep(0.01)
@@ -233,9 +233,9 @@ async def test_a_cancelled_checkpoint_ends_once_it_is_committed(outgoing: Outgoi
         await putting
 
 
-async def test_a_checkpoint_that_is_cancelled_twice_does_not_wait_for_a_database_that_is_away(outgoing, sent):
+async def test_a_checkpoint_that_is_cancelled_twice_does_not_wait_for_a_database_that_is_away(buffer, sent):
     sent.slow = True
-    putting = asyncio.create_task(put(outgoing, FIRST, ("t", "", None)))
+    putting = asyncio.create_task(put(buffer, FIRST, ("t", "", None)))
     for _ in range(2):
         await asyncio.sleep(0)
         putting.cancel()
@@ -245,7 +245,7 @@ async def test_a_checkpoint_that_is_cancelled_twice_does_not_wait_for_a_database
     sent.answer()  # nobody waits for it any more, and nobody complains
 
 
-async def test_what_this_run_began_is_known(outgoing: Outgoing):
-    await outgoing.hold(FIRST, rows(FIRST))
-    await put(outgoing, ("t", "inner:1", "2"), ("t", "inner:1", None))
-    assert outgoing.begun == {("t", ""), ("t", "inner:1")}
+async def test_what_this_run_began_is_known(buffer: WriteBuffer):
+    await buffer.hold(FIRST, rows(FIRST))
+    await put(buffer, ("t", "inner:1", "2"), ("t", "inner:1", None))
+    assert buffer.begun == {("t", ""), ("t", "inner:1")}

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from executor.settings import NatsSettings
+from executor.settings import ACK_WAIT, NatsSettings
 
-ACK_WAIT = 15.0
 DUPLICATE_WINDOW = 600.0  # longer than any retry of a publication takes, so that its id is still known
 
 

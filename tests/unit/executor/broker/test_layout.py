@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor.broker.layout import Consumer, Layout, Stream, layout, overlap
 from executor.settings import DAY, NatsSettings
-from executor.streams import Consumer, Layout, Stream, layout, overlap
 
 ENVIRONMENT = {"NATS_URL": "nats://n:4222", "NATS_STREAM_NAME": "AGENT_EXECUTION", "NATS_CONSUMER_GROUP": "workers"}
 SETTING = "EXECUTOR_SUBJECT_PREFIX (streams.subjectPrefix in the claim)"

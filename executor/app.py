@@ -16,11 +16,11 @@ from executor.broker import Broker
 from executor.errors import TryAgain
 from executor.http.server import serve as serve_http
 from executor.http.state import State
-from executor.leases import LEASE_SECONDS
 from executor.ledger import Ledger, Register
-from executor.service import Opened, Service
+from executor.service import Resources, Service
 from executor.settings import Settings
 from executor.telemetry import Metrics
+from executor.worker.leases import LEASE_SECONDS
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await _until_ready(state)
-        await _run(settings, state, stop, Opened(savers, stream, reader, nats, book, Register(pool)))
+        await _run(settings, state, stop, Resources(savers, stream, reader, nats, book, Register(pool)))
 
 
 @asynccontextmanager
@@ -106,9 +106,9 @@ def settle_memory() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-async def _run(settings: Settings, state: State, stop: asyncio.Event, opened: Opened) -> None:
+async def _run(settings: Settings, state: State, stop: asyncio.Event, resources: Resources) -> None:
     known = await asyncio.to_thread(graphs.load, settings.graphs)
-    service = Service(settings, state.metrics, opened, Agents(settings.models, opened.savers.of, known))
+    service = Service(settings, state.metrics, resources, Agents(settings.models, resources.savers.of, known))
     state.desk = service.desk
     settle_memory()
     log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))

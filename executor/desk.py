@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 import structlog
 
-from executor.ends import Ends
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.events import ACCEPTED, Headers, parse
 from executor.jobs.job import TERMINAL, CalledOff, Job, JobRequest, Message, Origin, Submission, Wake
 from executor.jobs.outcomes import Outcomes
-from executor.outbox import Outbox
+from executor.worker.outbox import Outbox
+from executor.worker.stream_ends import StreamEnds
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ class Desk:
     entries: Entries
     outcomes: Outcomes
     caller: Caller
-    ends: Ends
+    ends: StreamEnds
     accepted: frozenset[str] = ACCEPTED
 
     def read(self, headers: Headers, body: bytes) -> Request:

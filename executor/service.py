@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from executor.agents.agents import Agents
 from executor.broker import Broker
 from executor.checkpoints import Savers
-from executor.crash import armed
 from executor.desk import Desk
-from executor.ends import Ends
-from executor.housekeeping import Housekeeping
 from executor.jobs.outcomes import Outcomes
-from executor.leases import Leases
 from executor.ledger import Ledger, Register
-from executor.outbox import Outbox
-from executor.process import Processor
 from executor.progress import Progress, Reader
-from executor.reception import Reception
 from executor.settings import Settings
-from executor.stranded import Stranded
 from executor.telemetry import Metrics
-from executor.turns import Turns
-from executor.worker import Worker
+from executor.worker.admission import Admission
+from executor.worker.failpoints import with_failpoint
+from executor.worker.leases import Leases
+from executor.worker.orphans import Orphans
+from executor.worker.outbox import Outbox
+from executor.worker.processor import Processor
+from executor.worker.retention import Retention
+from executor.worker.stream_ends import StreamEnds
+from executor.worker.thread_order import ThreadOrder
+from executor.worker.worker import Worker
 
 
 @dataclass(frozen=True)
-class Opened:
+class Resources:
     """What the service stands on, open."""
 
     savers: Savers
@@ -39,35 +39,49 @@ class Opened:
 class Service:
     """One for a process; `agents` run its jobs."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, opened: Opened, agents: Agents) -> None:
-        self._opened = opened = armed(opened, settings.crash_at)
+    def __init__(self, settings: Settings, metrics: Metrics, resources: Resources, agents: Agents) -> None:
+        self._resources = resources = with_failpoint(resources, settings.crash_at)
         accepted = settings.accepted_types
-        outcomes = Outcomes(settings.nats, settings.name, opened.broker.max_body)
-        self._outbox = Outbox(opened.broker, opened.ledger, outcomes.wake)
-        self._leases = Leases(opened.ledger)
-        self._housekeeping = Housekeeping(opened.register, opened.savers.forget, settings.worker.keep_jobs_seconds)
-        ends = Ends(opened.progress, opened.reader)
-        self._stranded = Stranded(opened.broker, opened.ledger, self._outbox, outcomes, ends)
-        self.desk = Desk(opened.register, self._outbox, agents, opened.reader, outcomes, opened.broker, ends, accepted)
-        turns = Turns(opened.broker, opened.ledger, accepted)
-        reception = Reception(
-            ledger=opened.ledger, outbox=self._outbox, outcomes=outcomes, turns=turns, ends=ends, accepted=accepted
+        outcomes = Outcomes(settings.nats, settings.name, resources.broker.max_body)
+        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
+        self._leases = Leases(resources.ledger)
+        self._retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
+        stream_ends = StreamEnds(resources.progress, resources.reader)
+        self._orphans = Orphans(resources.broker, resources.ledger, self._outbox, outcomes, stream_ends)
+        self.desk = Desk(
+            resources.register,
+            self._outbox,
+            agents,
+            resources.reader,
+            outcomes,
+            resources.broker,
+            stream_ends,
+            accepted,
+        )
+        thread_order = ThreadOrder(resources.broker, resources.ledger, accepted)
+        admission = Admission(
+            ledger=resources.ledger,
+            outbox=self._outbox,
+            outcomes=outcomes,
+            thread_order=thread_order,
+            stream_ends=stream_ends,
+            accepted=accepted,
         )
         processor = Processor(
-            reception=reception,
-            broker=opened.broker,
-            ledger=opened.ledger,
+            admission=admission,
+            broker=resources.broker,
+            ledger=resources.ledger,
             outbox=self._outbox,
             leases=self._leases,
             agents=agents,
-            progress=opened.progress,
+            progress=resources.progress,
             outcomes=outcomes,
             metrics=metrics,
             settings=settings.worker,
             scrub=settings.scrub,
         )
         self._worker = Worker(
-            opened.broker,
+            resources.broker,
             self._leases,
             processor,
             concurrency=settings.worker.concurrency,
@@ -79,10 +93,10 @@ class Service:
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(self._outbox.sweep(), name="sweep"),
-                group.create_task(self._housekeeping.run(), name="housekeeping"),
-                group.create_task(self._stranded.run(), name="stranded"),
+                group.create_task(self._retention.run(), name="retention"),
+                group.create_task(self._orphans.run(), name="orphans"),
                 group.create_task(self._call_off(), name="cancellations"),
-                group.create_task(self._opened.broker.watch(), name="watch"),
+                group.create_task(self._resources.broker.watch(), name="watch"),
             ]
             await self._worker.run(stop)
             for task in beside:
@@ -90,6 +104,6 @@ class Service:
 
     async def _call_off(self) -> None:
         """End the jobs that somebody wants ended: here at once, elsewhere by way of the ledger."""
-        async for job_id in self._opened.broker.cancellations():
+        async for job_id in self._resources.broker.cancellations():
             self._leases.cancel(job_id)
             await self.desk.note_cancelled(job_id)

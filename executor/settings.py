@@ -21,7 +21,7 @@ from executor.errors import Misconfigured
 
 Word = Annotated[str, Field(min_length=1)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
-CrashPoint = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
+FailpointName = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
 DAY = 86_400.0
 ACK_WAIT = 15.0  # seconds until the broker gives an unheard-of message to somebody else; promised, so no setting
 # In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
@@ -206,7 +206,7 @@ class ServiceSettings(Group):
     """`debug`, `info`, `warning` or `error`."""
     graphs: Path = Field(Path("langgraph.json"), validation_alias=Env.EXECUTOR_GRAPHS)
     """The file that names the graphs which the image brings along, in LangGraph's format; it need not be there."""
-    crash_at: CrashPoint | None = Field(None, validation_alias=Env.EXECUTOR_CRASH_AT)
+    crash_at: FailpointName | None = Field(None, validation_alias=Env.EXECUTOR_CRASH_AT)
     """For tests: where in a job's path the process kills itself."""
 
     @property

@@ -205,8 +205,8 @@ class FakeLedger:
         self._promise(job_id, [say(called)])
         return called
 
-    async def stranded(self, first: int) -> list[tuple[str, Claim]]:
-        await self._call("stranded")
+    async def orphans(self, first: int) -> list[tuple[str, Claim]]:
+        await self._call("orphans")
         gone = [job_id for job_id, row in self.rows.items() if row.sequence is not None and row.sequence < first]
         found = []
         for job_id in gone:

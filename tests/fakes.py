@@ -17,7 +17,7 @@ from executor.jobs.job import (
     Message,
     Result,
 )
-from executor.ports import Emit
+from executor.worker.ports import Emit
 
 Journal = list[tuple[object, ...]]
 Act = Callable[["FakeRun"], Awaitable[Result]]

@@ -1,4 +1,7 @@
-"""NATS JetStream: deliveries come in, messages go out. The only importer of nats; no decision about a job may come in."""
+"""NATS JetStream: deliveries come in, messages go out. The only importer of nats.
+
+No decision about a job may come in.
+"""
 
 from executor.broker.broker import Broker
 from executor.broker.connection import connect

@@ -67,7 +67,7 @@ def worker_lost(attempts: int) -> Failure:
     return Failure(EXHAUSTED, "worker_lost", f"its worker died in each of {attempts} attempts", retryable=True)
 
 
-def stranded() -> Failure:
+def orphaned() -> Failure:
     """The end of a job that lost its worker and then its message."""
     message = "its worker died, and its message left the stream before another worker took it"
     return Failure(EXHAUSTED, "worker_lost", message, retryable=True)

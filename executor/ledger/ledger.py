@@ -216,13 +216,13 @@ class Ledger:
             rows = await fetch(connection, sql.WAKE_DUE, {}) + await fetch(connection, sql.WAKE_AGAIN, {})
         return [Wake(**row) for row in rows]
 
-    async def stranded(self, first: int) -> list[tuple[str, Claim]]:
+    async def orphans(self, first: int) -> list[tuple[str, Claim]]:
         """Claim up to a hundred jobs that nobody has, and whose messages lay before the stream's first; their threads.
 
         One that waits in the ledger needs no message, and is none of them.
         """
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.STRANDED, {"lease": self._lease, "first": first})
+            rows = await fetch(connection, sql.ORPHANS, {"lease": self._lease, "first": first})
         return [(row.pop("thread_id"), Claim(elapsed=0.0, **row)) for row in rows]
 
     async def unknown(self, after: int, before: int) -> list[int]:

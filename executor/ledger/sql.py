@@ -202,7 +202,7 @@ RETURNING job_id, wakes
 """
 
 # Their workers died, and their messages left the stream: nothing brings them back to a worker.
-STRANDED = """
+ORPHANS = """
 UPDATE jobs
 SET status = 'running', epoch = epoch + 1, lease_until = now() + %(lease)s * interval '1 second'
 WHERE job_id IN (SELECT job_id FROM jobs

@@ -15,11 +15,11 @@ from nats.js.client import JetStreamContext
 from contract import Env
 from executor import broker, checkpoints, ledger, progress
 from executor.agents.agents import Agents
-from executor.leases import LEASE_SECONDS
 from executor.ledger import Ledger, Register
-from executor.service import Opened, Service
+from executor.service import Resources, Service
 from executor.settings import Settings
 from executor.telemetry import Metrics
+from executor.worker.leases import LEASE_SECONDS
 from tests.bench.graph import event, payload, three_nodes
 from tests.bench.watch import Watch
 from tests.integration.checkpoints.lab import claim_of
@@ -124,7 +124,7 @@ async def _by_hand(js: JetStreamContext, settings: Settings, graph: Any, share: 
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Opened]:
+async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resources]:
     async with (
         ledger.open_pool(settings.postgres) as pool,
         checkpoints.open_savers(settings.checkpoints, settings.postgres, pool, metrics) as savers,
@@ -132,7 +132,7 @@ async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Opened]
         progress.open_reader(settings.dragonfly) as reader,
         broker.connect(settings.nats) as connected,
     ):
-        yield Opened(savers, stream, reader, connected, Ledger(pool, LEASE_SECONDS), Register(pool))
+        yield Resources(savers, stream, reader, connected, Ledger(pool, LEASE_SECONDS), Register(pool))
 
 
 async def _publish(js: JetStreamContext, settings: Settings, jobs: int) -> None:

@@ -53,7 +53,7 @@ def nothing_is_marked() -> None:
 
 
 def acknowledged_before_the_work() -> None:
-    from executor.process import Processor
+    from executor.worker.processor import Processor
 
     work = Processor._work
 
@@ -86,7 +86,7 @@ def results_lack_a_reply() -> None:
 
 
 def lost_leases_are_not_noticed() -> None:
-    from executor.leases import Held
+    from executor.worker.leases import Held
 
     _replace(Held, "end", lambda *_: None)
     os.environ[Env.EXECUTOR_CHECKPOINT_SAVER] = "stock"  # which is not fenced
@@ -119,12 +119,12 @@ def _publish_again(changed: Callable[[Any], Any]) -> None:
 
 def turns_are_not_waited_for() -> None:
     from executor.ledger import sql
-    from executor.turns import Turns
+    from executor.worker.thread_order import ThreadOrder
 
     async def at_once(*_: object) -> None:
         return
 
-    _replace(Turns, "wait", at_once)
+    _replace(ThreadOrder, "wait", at_once)
     sql.CLAIM = sql.CLAIM.replace("other.sequence < asked.sequence", "false")
     sql.SETTLE = sql.SETTLE.replace("ORDER BY thread_id, sequence", "ORDER BY thread_id, sequence DESC")
 
@@ -166,16 +166,16 @@ def secrets_are_logged() -> None:
 
 
 def something_is_not_foreseen() -> None:
-    from executor.turns import Turns
+    from executor.worker.thread_order import ThreadOrder
 
-    wait, times = Turns.wait, count(1)
+    wait, times = ThreadOrder.wait, count(1)
 
-    async def failing(self: Turns, *args: Any) -> None:
+    async def failing(self: ThreadOrder, *args: Any) -> None:
         await wait(self, *args)
         if next(times) % 10 == 0:
             raise RuntimeError("not foreseen")
 
-    _replace(Turns, "wait", failing)
+    _replace(ThreadOrder, "wait", failing)
 
 
 def jobs_are_shown_as_running() -> None:

@@ -11,12 +11,12 @@ from typing import get_args
 
 from executor.embedded import Servers
 from executor.embedded.loopback import http_ok
-from executor.settings import CrashPoint
+from executor.settings import FailpointName
 from tests.chaos.disk import Disk
 from tests.chaos.fleet import Slot, eventually
 from tests.chaos.history import GATE_FAULTS, SERVERS, Fault
 
-POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
+POINTS: tuple[FailpointName, ...] = get_args(FailpointName)
 PAUSE = (16.0, 20.0)  # past the lease of 15 s
 POINT_SECONDS = 30.0
 ROLLOUT_SECONDS = 45.0
@@ -36,7 +36,7 @@ class Storm:
     servers: Servers
     disk: Disk | None = None
     faults: list[Fault] = field(default_factory=list)
-    _points: list[CrashPoint] = field(default_factory=list)
+    _points: list[FailpointName] = field(default_factory=list)
     _down: set[str] = field(default_factory=set)
 
     @asynccontextmanager

@@ -14,6 +14,7 @@ import pytest
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
+from executor.checkpoints import commit_lane
 from executor.checkpoints.statement import STATEMENT
 from executor.embedded.loopback import wait_until
 from executor.embedded.postgres import Postgres
@@ -103,7 +104,7 @@ async def test_a_slow_disk_makes_batches_larger_and_loses_nothing(own_lab: Lab):
 async def test_a_database_that_stays_away_is_not_waited_for_for_ever(
     own_lab: Lab, own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(lane, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(commit_lane, "PATIENCE_SECONDS", 0.3)
     saver = await own_lab.saver(name := uuid.uuid4().hex)
     assert await saver.aget_tuple(at(name)) is None
     await own_postgres.kill()
@@ -170,7 +171,7 @@ async def test_whatever_a_model_writes_comes_back(lab: Lab, odd: Any):
 
 
 async def test_a_locked_job_holds_up_nobody_for_long(lab: Lab, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(lane.OPTIONS, "options", "-c lock_timeout=100ms")
+    monkeypatch.setitem(commit_lane.OPTIONS, "options", "-c lock_timeout=100ms")
     async with lab_on(lab.postgres) as quick:
         locked, saver = uuid.uuid4().hex, await quick.saver(job := uuid.uuid4().hex)
         async with await psycopg.AsyncConnection.connect(**lab.postgres.conninfo()) as thief:
@@ -245,7 +246,7 @@ async def test_a_cancelled_run_is_committed_when_it_ends(lab: Lab):
 async def test_the_plan_that_is_made_on_empty_tables_is_good_for_large_ones(own_lab: Lab):
     numbers = itertools.count(1)
     query = re.sub("%b", lambda _: f"${next(numbers)}", f"EXPLAIN (GENERIC_PLAN) {STATEMENT.decode()}")
-    async with await psycopg.AsyncConnection.connect(**lane.OPTIONS | own_lab.postgres.conninfo()) as connection:
+    async with await psycopg.AsyncConnection.connect(**commit_lane.OPTIONS | own_lab.postgres.conninfo()) as connection:
         cursor = await connection.execute(query.encode(), prepare=False)
         plan = "\n".join(line for (line,) in await cursor.fetchall())
     assert "Seq Scan" not in plan

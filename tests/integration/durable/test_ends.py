@@ -229,7 +229,7 @@ async def test_an_interrupted_job_goes_on_with_its_answer_and_may_ask_again(plac
         await becomes(place, name, "interrupted")
         await place.publish(job(after, name))
         await becomes(place, after, "parked")
-        assert questions(await running.opened.register.job(name)) == ["one?"]
+        assert questions(await running.resources.register.job(name)) == ["one?"]
         assert await running.service.desk.resume(name, "first")
         await wait_until("it asks again", lambda: has_asked(place, name, 2))
         await becomes(place, name, "interrupted")

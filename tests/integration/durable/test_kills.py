@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from contract import Env
-from executor.crash import POINTS, Point, armed
 from executor.embedded.loopback import wait_until
+from executor.worker.failpoints import POINTS, Point, with_failpoint
 from tests.integration.durable.aftermath import at_rest
 from tests.integration.durable.workers import working
 from tests.integration.world import deep, event, unique, until, writing
@@ -58,7 +58,7 @@ async def test_a_worker_that_is_killed_when_its_job_is(point, place, fork, model
 
 def test_where_no_point_is_named_nothing_stands_in_the_way():
     parts = Point("ledger", "claim")
-    assert armed(parts, None) is parts
+    assert with_failpoint(parts, None) is parts
 
 
 async def test_a_job_that_kills_its_worker_each_time_ends_as_a_dead_letter(place, fork, model):

@@ -1,4 +1,4 @@
-"""Jobs that failed: rejected, replayed, stranded."""
+"""Jobs that failed: rejected, replayed, orphaned."""
 
 from dataclasses import replace
 
@@ -99,8 +99,8 @@ async def test_a_job_whose_worker_and_message_are_gone_is_claimed_to_be_ended(la
         "UPDATE jobs SET status = 'queued', lease_until = NULL WHERE job_id = %(id)s", id=lab.id("given back")
     )
     await lab.ask("UPDATE jobs SET body = 'waits here' WHERE job_id = %(id)s", id=lab.id("kept"))
-    assert await lab.ledger.stranded(first=1) == []
-    found = await lab.ledger.stranded(first=100)
+    assert await lab.ledger.orphans(first=1) == []
+    found = await lab.ledger.orphans(first=100)
     mine = {thread: claim for thread, claim in found if claim.job_id.startswith(lab.tag)}
     assert {lab.named(thread): (claim.epoch, claim.attempt) for thread, claim in mine.items()} == {
         "dead": (2, 1),

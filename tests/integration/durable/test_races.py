@@ -234,7 +234,7 @@ class Stress:
             await self.admit(name)
 
     async def admit(self, name):
-        # In order into the ledger, as Turns does it; what comes after is up to the ledger.
+        # In order into the ledger, as ThreadOrder does it; what comes after is up to the ledger.
         lock = self.turn.setdefault(name.partition("@")[2], asyncio.Lock())
         async with lock:
             while not isinstance(claim := await self.lab.claim(name), Claim):

@@ -95,7 +95,7 @@ async def test_a_job_over_http_is_accepted_at_once_without_the_broker_and_runs_w
 
 
 async def away(running):
-    return not running.opened.broker.client.is_connected
+    return not running.resources.broker.client.is_connected
 
 
 async def test_a_closed_broker_ends_the_service_and_not_with_success(alone, steps):
@@ -107,7 +107,7 @@ async def test_a_closed_broker_ends_the_service_and_not_with_success(alone, step
 
 async def close_the_broker(alone, steps):
     async with working(alone.environment, steps.graph()) as running:
-        await running.opened.broker.client.close()
+        await running.resources.broker.client.close()
         await asyncio.Event().wait()
 
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from executor.embedded.loopback import wait_until
-from executor.housekeeping import Housekeeping
 from executor.jobs.events import parse
 from executor.jobs.job import Message, Origin, Submission
+from executor.worker.retention import Retention
 from tests.integration.durable.aftermath import at_rest
 from tests.integration.durable.steps import job
 from tests.integration.durable.workers import working
@@ -60,10 +60,10 @@ async def lose_the_wake_of(running, name):
     body = json.dumps(job(name)).encode()
     identity = parse(STRUCTURED, body).identity()
     never = Message(f"{name}:never", "nowhere", {}, b"")
-    await running.opened.register.queue(
+    await running.resources.register.queue(
         [Submission(identity, never, Origin(name, "agent.execute.http", STRUCTURED, body))]
     )
-    await running.opened.ledger.published([never])
+    await running.resources.ledger.published([never])
 
 
 async def test_what_ended_long_ago_is_forgotten_with_its_messages_and_checkpoints(place, steps, name):
@@ -82,7 +82,7 @@ async def test_what_ended_long_ago_is_forgotten_with_its_messages_and_checkpoint
 
 async def forget(running, *jobs):
     await running.age(*jobs)
-    keeping = Housekeeping(running.opened.register, running.opened.savers.forget, 86_400)
+    keeping = Retention(running.resources.register, running.resources.savers.forget, 86_400)
     assert await keeping.round() == len(jobs)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import READY_PATH, Env
-from executor import app, broker, checkpoints, leases, ledger, outbox, process, progress, turns
+from executor import app, broker, checkpoints, ledger, progress
 from executor.agents.agents import Agents
 from executor.broker import broker as taking
 from executor.broker.layout import layout
@@ -27,9 +27,10 @@ from executor.jobs import verdict
 from executor.jobs.events import parse
 from executor.ledger import Ledger, Pool, Register, sql
 from executor.postgres import pool
-from executor.service import Opened, Service
+from executor.service import Resources, Service
 from executor.settings import NatsSettings, Settings
 from executor.telemetry import Metrics
+from executor.worker import leases, outbox, processor, thread_order
 from tests.integration.world import STRUCTURED
 
 LEASE = 3.0
@@ -41,9 +42,9 @@ WAITS: dict[tuple[Any, str], Any] = {
     (taking, "TAKE_SECONDS"): 0.3,
     (pool, "WAIT_SECONDS"): 2.0,
     (leases, "BEAT_SECONDS"): LEASE / 3,
-    (turns, "ACK_WAIT"): LEASE,
+    (thread_order, "ACK_WAIT"): LEASE,
     (outbox, "SWEEP_SECONDS"): 0.3,
-    (process, "GIVEN_BACK_SECONDS"): 0.3,
+    (processor, "GIVEN_BACK_SECONDS"): 0.3,
     (verdict, "FIRST_DELAY"): 0.2,
     (sql, "OVERDUE"): sql.OVERDUE.replace("30 seconds", "1 second"),
     (sql, "WAKE_AGAIN"): sql.WAKE_AGAIN.replace("1 minute", "1 second"),
@@ -140,7 +141,7 @@ def _serve(environment: dict[str, str], log: str) -> None:
 class Running:
     """A service in this process."""
 
-    opened: Opened
+    resources: Resources
     service: Service
     stop: asyncio.Event
     pool: Pool
@@ -153,7 +154,7 @@ class Running:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Opened]:
+async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Connections of a service."""
     async with (
         ledger.open_pool(settings.postgres) as connections,
@@ -162,7 +163,7 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
         progress.open_reader(settings.dragonfly) as reader,
         broker.connect(settings.nats) as connected,
     ):
-        yield Opened(savers, stream, reader, connected, Ledger(connections, LEASE), Register(connections))
+        yield Resources(savers, stream, reader, connected, Ledger(connections, LEASE), Register(connections))
 
 
 @asynccontextmanager
@@ -192,7 +193,7 @@ async def submit(running: Running, body: Mapping[str, Any]) -> None:
 class OneGraph(Agents):
     """Every definition is the same graph."""
 
-    def __init__(self, settings: Settings, connected: Opened, graph: Any) -> None:
+    def __init__(self, settings: Settings, connected: Resources, graph: Any) -> None:
         super().__init__(settings.models, connected.savers.of)
         self._one = graph
 

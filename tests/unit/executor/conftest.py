@@ -7,18 +7,18 @@ import pytest
 
 from contract import EXECUTE_TYPE
 from executor.embedded.loopback import wait_until
-from executor.ends import Ends
 from executor.jobs.events import parse
 from executor.jobs.job import Claim
 from executor.jobs.outcomes import Outcomes
-from executor.leases import Held, Leases
-from executor.outbox import Outbox
-from executor.process import Processor
-from executor.reception import Reception, origin_of
 from executor.settings import NatsSettings, WorkerSettings
 from executor.telemetry import Metrics
-from executor.turns import Turns
-from executor.worker import Worker
+from executor.worker.admission import Admission, origin_of
+from executor.worker.leases import Held, Leases
+from executor.worker.outbox import Outbox
+from executor.worker.processor import Processor
+from executor.worker.stream_ends import StreamEnds
+from executor.worker.thread_order import ThreadOrder
+from executor.worker.worker import Worker
 from tests.fake_ledger import FakeLedger
 from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakeStream, Journal
 
@@ -44,16 +44,16 @@ class World:
         self.leases = Leases(self.ledger)
         outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
         self.outbox = Outbox(self.broker, self.ledger, outcomes.wake)
-        self.ends = Ends(self.stream, self.stream)
-        reception = Reception(
+        self.ends = StreamEnds(self.stream, self.stream)
+        admission = Admission(
             ledger=self.ledger,
             outbox=self.outbox,
             outcomes=outcomes,
-            turns=Turns(self.broker, self.ledger),
-            ends=self.ends,
+            thread_order=ThreadOrder(self.broker, self.ledger),
+            stream_ends=self.ends,
         )
         self.processor = Processor(
-            reception=reception,
+            admission=admission,
             broker=self.broker,
             ledger=self.ledger,
             outbox=self.outbox,

@@ -6,9 +6,9 @@ from contextlib import suppress
 import structlog
 
 from executor.errors import TryAgain
-from executor.leases import Leases
-from executor.ports import Broker, Delivery
-from executor.process import Processor
+from executor.worker.leases import Leases
+from executor.worker.ports import Broker, Delivery
+from executor.worker.processor import Processor
 
 log = structlog.get_logger()
 

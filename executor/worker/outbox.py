@@ -7,7 +7,7 @@ import structlog
 
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.job import Claim, Message, Origin, Outcome, Wake
-from executor.ports import Broker, Ledger
+from executor.worker.ports import Broker, Ledger
 
 log = structlog.get_logger()
 

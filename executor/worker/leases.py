@@ -10,7 +10,7 @@ import structlog
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, Rejected, TryAgain
 from executor.jobs.job import Claim, JobRequest, Origin, Result
 from executor.jobs.verdict import Failure
-from executor.ports import Delivery, Ledger, Run
+from executor.worker.ports import Delivery, Ledger, Run
 
 log = structlog.get_logger()
 

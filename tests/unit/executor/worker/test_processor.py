@@ -66,7 +66,7 @@ async def test_a_ledger_that_is_away_gives_the_message_back(world, method):
 
 
 async def test_a_run_that_ended_waits_for_the_ledger_instead_of_being_thrown_away(world, monkeypatch):
-    monkeypatch.setattr("executor.outbox.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("executor.worker.outbox.FIRST_PAUSE", 0.001)
     world.ledger.down = {"finish"}
     processing = asyncio.create_task(world.processor.process(world.delivery()))
     await until_true(lambda: world.agents.opened)

@@ -17,12 +17,12 @@ from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import Message, Outcome, Result
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import Failure, GiveUp, Retry, Verdict, expired, judge, worker_lost
-from executor.leases import Held, Leases
-from executor.outbox import Outbox
-from executor.ports import Agents, Broker, Delivery, Ledger, Stream
-from executor.reception import Reception
 from executor.settings import WorkerSettings
 from executor.telemetry import Metrics
+from executor.worker.admission import Admission
+from executor.worker.leases import Held, Leases
+from executor.worker.outbox import Outbox
+from executor.worker.ports import Agents, Broker, Delivery, EntrySink, Ledger
 
 log = structlog.get_logger()
 
@@ -35,19 +35,19 @@ class Processor:
     def __init__(  # noqa: PLR0913 - each is one of its needs
         self,
         *,
-        reception: Reception,
+        admission: Admission,
         broker: Broker,
         ledger: Ledger,
         outbox: Outbox,
         leases: Leases,
         agents: Agents,
-        progress: Stream,
+        progress: EntrySink,
         outcomes: Outcomes,
         metrics: Metrics,
         settings: WorkerSettings,
         scrub: Callable[[str], str],
     ) -> None:
-        self._reception = reception
+        self._admission = admission
         self._broker = broker
         self._ledger = ledger
         self._outbox = outbox
@@ -63,7 +63,7 @@ class Processor:
     async def process(self, delivery: Delivery) -> None:
         """Answer one delivery: at the end it is acknowledged, given back, or left for its ack-wait."""
         try:
-            held = await self._reception.admit(delivery)
+            held = await self._admission.admit(delivery)
             if held is not None:
                 await self._work(held)
         except TryAgain as error:

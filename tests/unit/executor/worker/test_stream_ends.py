@@ -3,7 +3,7 @@
 import pytest
 
 from executor.jobs.outcomes import Outcomes
-from executor.stranded import Stranded
+from executor.worker.orphans import Orphans
 from tests.unit.executor.conftest import NATS
 
 pytestmark = pytest.mark.anyio
@@ -13,7 +13,7 @@ END = ("end", {"status": "completed"})
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr("executor.ends.UNDER_WAY_SECONDS", 0.01)
+    monkeypatch.setattr("executor.worker.stream_ends.UNDER_WAY_SECONDS", 0.01)
 
 
 async def test_a_finished_job_that_comes_again_does_not_end_twice(world):
@@ -61,7 +61,7 @@ async def test_a_rejected_job_ends_in_the_stream(world):
 async def test_a_job_without_worker_and_message_fails_without_a_dead_letter(world):
     await world.claimed("lost", 1)
     outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
-    await Stranded(world.broker, world.ledger, world.outbox, outcomes, world.ends).round()
+    await Orphans(world.broker, world.ledger, world.outbox, outcomes, world.ends).round()
     assert world.told("lost:failed") == {
         "job_id": "lost",
         "error": {

@@ -1,4 +1,4 @@
-"""A process that dies at a named point of a job's path, for whoever wants to see what then becomes of the job.
+"""Failpoints: a process dies at a named point of a job's path, for whoever wants to see what then becomes of the job.
 
 `EXECUTOR_CRASH_AT=POINT` puts a stand-in before the part whose method ends at that point; unset, there is none.
 """
@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from executor.jobs.job import TERMINAL, Claim
-from executor.settings import CrashPoint
+from executor.settings import FailpointName
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -39,7 +39,7 @@ def _second_step() -> Is:
     return lambda args, _: args[0].type == "node_start" and next(steps) > 1
 
 
-POINTS: dict[CrashPoint, Point] = {
+POINTS: dict[FailpointName, Point] = {
     "taken": Point("broker", "take"),
     "claimed": Point("ledger", "claim", lambda _, result: isinstance(result, Claim)),
     "running": Point("progress", "emit", _second_step()),
@@ -51,7 +51,7 @@ POINTS: dict[CrashPoint, Point] = {
 }
 
 
-class Fatal:
+class Failpoint:
     """Stands in for whatever is behind it, and dies where the point is reached."""
 
     def __init__(self, behind: Any, point: Point) -> None:
@@ -76,15 +76,15 @@ class Fatal:
 
     def _passed(self, result: Any, args: Sequence[Any]) -> Any:
         if self._point.then and result is not None:
-            return Fatal(result, replace(self._point, method=self._point.then, then=None))
+            return Failpoint(result, replace(self._point, method=self._point.then, then=None))
         if not self._point.then and self._point.is_here(args, result):
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
 
-def armed(parts: Parts, where: CrashPoint | None) -> Parts:
+def with_failpoint(parts: Parts, where: FailpointName | None) -> Parts:
     """The parts of a service, one of them deadly where a point is named."""
     if where is None:
         return parts
     point = POINTS[where]
-    return replace(parts, **{point.part: Fatal(getattr(parts, point.part), point)})
+    return replace(parts, **{point.part: Failpoint(getattr(parts, point.part), point)})

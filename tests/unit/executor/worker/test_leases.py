@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from executor import leases as module
 from executor.errors import Cancelled, Drained, LeaseLost, Rejected
 from executor.jobs.job import Completed
+from executor.worker import leases as module
 from tests.fakes import FakeRun, completes, deaf, fails, hangs, until, until_drained
 from tests.unit.executor.conftest import until_true
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from executor import worker as module
+from executor.worker import worker as module
 from tests.fakes import completes, hangs, until, until_drained
 from tests.unit.executor.conftest import until_true
 

@@ -1,4 +1,4 @@
-"""What is old is forgotten: jobs by the ledger, and the checkpoints of threads that no job names any more."""
+"""Retention: old jobs are forgotten by the ledger, and the checkpoints of threads that no job names any more."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,17 +16,17 @@ BATCH = 100
 Forget = Callable[[str], Awaitable[None]]
 
 
-class Memory(Protocol):
+class ExpiringLedger(Protocol):
     """The ledger, as far as it forgets; raises TryAgain."""
 
     async def expire(self, keep_seconds: float, forget: Forget) -> int:
         """Forget up to a hundred jobs, and the threads that have no job any more; how many jobs."""
 
 
-class Housekeeping:
+class Retention:
     """Forgets in small batches, in every process: who comes first does it."""
 
-    def __init__(self, memory: Memory, forget: Forget, keep_seconds: float) -> None:
+    def __init__(self, memory: ExpiringLedger, forget: Forget, keep_seconds: float) -> None:
         self._memory = memory
         self._forget = forget
         self._keep_seconds = keep_seconds

@@ -1,40 +1,42 @@
-"""Jobs that nothing brings back: their workers died, and then their messages left the stream by age."""
+"""Orphans: jobs whose workers died and whose messages then left the stream by age, so that nothing brings them back."""
 
 import asyncio
 from typing import Protocol
 
 import structlog
 
-from executor.ends import Ends
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.job import Claim, JobRequest
 from executor.jobs.outcomes import Outcomes
-from executor.jobs.verdict import stranded
-from executor.outbox import Outbox
+from executor.jobs.verdict import orphaned
+from executor.worker.outbox import Outbox
+from executor.worker.stream_ends import StreamEnds
 
 log = structlog.get_logger()
 
 ROUND_SECONDS = 60.0
 
 
-class Stream(Protocol):
+class StreamStart(Protocol):
     """The jobs' stream."""
 
     async def first(self) -> int:
         """The place of its first message, or the one after its last; raises TryAgain."""
 
 
-class Ledger(Protocol):
+class OrphanLedger(Protocol):
     """The ledger, as far as it knows of them."""
 
-    async def stranded(self, first: int) -> list[tuple[str, Claim]]:
+    async def orphans(self, first: int) -> list[tuple[str, Claim]]:
         """Claim those whose messages lay before the stream's first; with their threads; raises TryAgain."""
 
 
-class Stranded:
-    """Ends such jobs as failed, in every process: who comes first does it. There is no message to keep as a letter."""
+class Orphans:
+    """Ends orphans as failed, in every process: who comes first does it. No message is left to keep."""
 
-    def __init__(self, stream: Stream, ledger: Ledger, outbox: Outbox, outcomes: Outcomes, ends: Ends) -> None:
+    def __init__(
+        self, stream: StreamStart, ledger: OrphanLedger, outbox: Outbox, outcomes: Outcomes, ends: StreamEnds
+    ) -> None:
         self._stream = stream
         self._ledger = ledger
         self._outbox = outbox
@@ -48,16 +50,16 @@ class Stranded:
             try:
                 await self.round()
             except (TryAgain, LeaseLost) as error:
-                log.warning("stranded jobs not ended", error=str(error))
+                log.warning("orphans not ended", error=str(error))
 
     async def round(self) -> None:
         """End those that there are."""
-        for thread_id, claim in await self._ledger.stranded(await self._stream.first()):
+        for thread_id, claim in await self._ledger.orphans(await self._stream.first()):
             await self._end(thread_id, claim)
 
     async def _end(self, thread_id: str, claim: Claim) -> None:
         log.warning("job failed: its message left the stream after its worker", job=claim.job_id)
-        outcome = self._outcomes.lost(JobRequest(claim.job_id, thread_id, {}, {}), stranded(), claim)
+        outcome = self._outcomes.lost(JobRequest(claim.job_id, thread_id, {}, {}), orphaned(), claim)
         await self._outbox.finish(claim, outcome)
         self._ends.say(thread_id, claim.job_id, claim.attempt, outcome.status)
         await self._outbox.tell(thread_id, outcome.messages)

@@ -1,4 +1,4 @@
-"""Who gets in: a delivery becomes a job that may be worked on, or is answered at once.
+"""Admission: a delivery becomes a job that may be worked on, or is answered at once.
 
 Whatever must wait for longer than a moment (a busy thread, a time that has not come) is parked in the ledger and its
 message acknowledged: the broker is no waiting room, since what waits there holds a place and counts as lag.
@@ -9,7 +9,6 @@ from hashlib import sha256
 
 import structlog
 
-from executor.ends import Ends
 from executor.jobs.events import ACCEPTED, Invalid, WakeUp, parse, read
 from executor.jobs.job import (
     TERMINAL,
@@ -27,10 +26,11 @@ from executor.jobs.job import (
 )
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import Failure, rejection
-from executor.leases import Held
-from executor.outbox import Outbox
-from executor.ports import Delivery, Ledger
-from executor.turns import Turns
+from executor.worker.leases import Held
+from executor.worker.outbox import Outbox
+from executor.worker.ports import Delivery, Ledger
+from executor.worker.stream_ends import StreamEnds
+from executor.worker.thread_order import ThreadOrder
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ BUSY_SECONDS = 0.2
 THREAD_BUSY = Failure("thread_busy", "thread_busy", "another job of the thread is not done yet", retryable=True)
 
 
-class Reception:
+class Admission:
     """Claims the jobs of deliveries."""
 
     def __init__(  # noqa: PLR0913 - each is one of its needs
@@ -47,15 +47,15 @@ class Reception:
         ledger: Ledger,
         outbox: Outbox,
         outcomes: Outcomes,
-        turns: Turns,
-        ends: Ends,
+        thread_order: ThreadOrder,
+        stream_ends: StreamEnds,
         accepted: frozenset[str] = ACCEPTED,
     ) -> None:
-        self._ends = ends
+        self._stream_ends = stream_ends
         self._ledger = ledger
         self._outbox = outbox
         self._outcomes = outcomes
-        self._turns = turns
+        self._thread_order = thread_order
         self._accepted = accepted
 
     async def admit(self, delivery: Delivery) -> Held | None:
@@ -67,7 +67,7 @@ class Reception:
             return await self._refuse(delivery, origin, error)
         if isinstance(asked, WakeUp):
             return await self._wake(delivery, asked.job_id)
-        await self._turns.wait(delivery, asked)
+        await self._thread_order.wait(delivery, asked)
         return await self._claim(delivery, asked, asked.identity(delivery.sequence), origin)
 
     async def _wake(self, delivery: Delivery, job_id: str) -> Held | None:
@@ -124,12 +124,12 @@ class Reception:
         """Say what the worker that wrote the outcome may not have said before it died."""
         await self._outbox.tell(thread_id, end.unpublished)
         if end.status in TERMINAL:
-            await self._ends.make_sure(thread_id, job_id, end.attempts, end.status)
+            await self._stream_ends.make_sure(thread_id, job_id, end.attempts, end.status)
 
     async def _reject(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)
         await self._ledger.reject(who, outcome)
-        self._ends.say(job.thread_id, job.job_id, 0, outcome.status)
+        self._stream_ends.say(job.thread_id, job.job_id, 0, outcome.status)
         await self._outbox.tell(job.thread_id, outcome.messages)
         await delivery.ack()
 

@@ -1,4 +1,4 @@
-"""Jobs of a thread begin in the order of the stream, also where neighbours went to different workers.
+"""Thread order: jobs of a thread begin in the order of the stream, also where neighbours went to different workers.
 
 A claim sees what the ledger knows. A job that was delivered before this one, to a worker that has not claimed it yet,
 the ledger does not know: it is looked for in the stream itself. Only jobs that name a thread need that.
@@ -12,8 +12,8 @@ import structlog
 
 from executor.jobs.events import ACCEPTED, Invalid, parse
 from executor.jobs.job import JobRequest
-from executor.ports import Delivery, Ledger
 from executor.settings import ACK_WAIT
+from executor.worker.ports import Delivery, Ledger
 
 log = structlog.get_logger()
 
@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.01
 LOOKED_BACK = 1000  # places in the stream; more are in flight nowhere
 
 
-class Stream(Protocol):
+class StreamLookup(Protocol):
     """The jobs' stream, to look back in."""
 
     async def acknowledged(self) -> int:
@@ -31,10 +31,10 @@ class Stream(Protocol):
         """The headers and body at a place, or None where there is nothing any more; raises TryAgain."""
 
 
-class Turns:
+class ThreadOrder:
     """Makes a job wait for those before it that are on their way into the ledger."""
 
-    def __init__(self, stream: Stream, ledger: Ledger, accepted: frozenset[str] = ACCEPTED) -> None:
+    def __init__(self, stream: StreamLookup, ledger: Ledger, accepted: frozenset[str] = ACCEPTED) -> None:
         self._stream = stream
         self._ledger = ledger
         self._accepted = accepted

@@ -129,8 +129,8 @@ class Agents(Protocol):
         """A run of the job under the claim; raises Rejected."""
 
 
-class Stream(Protocol):
-    """Where entry_bodies go."""
+class EntrySink(Protocol):
+    """Where entries go."""
 
     def emit(self, entry: Entry) -> None:
         """At once, and never failing."""

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from executor import outbox as module
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.job import Claim, Identity, Message, Outcome
+from executor.worker import outbox as module
 from tests.fakes import EPOCH
 from tests.unit.executor.conftest import until_true
 

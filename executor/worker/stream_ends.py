@@ -7,24 +7,24 @@ import structlog
 
 from executor.errors import TryAgain
 from executor.jobs.entries import Entry
-from executor.ports import Stream
+from executor.worker.ports import EntrySink
 
 log = structlog.get_logger()
 
 UNDER_WAY_SECONDS = 1.0  # an outcome's entry follows it within milliseconds, but for a slow network
 
 
-class Entries(Protocol):
+class EntryLookup(Protocol):
     """Where the entries of a thread are read back from."""
 
     async def ended(self, thread_id: str, job_id: str) -> bool:
         """Whether the stream says that the job ended; raises TryAgain."""
 
 
-class Ends:
+class StreamEnds:
     """Writes the last entries of jobs."""
 
-    def __init__(self, progress: Stream, entries: Entries) -> None:
+    def __init__(self, progress: EntrySink, entries: EntryLookup) -> None:
         self._progress = progress
         self._entries = entries
 

@@ -12,10 +12,10 @@ import structlog
 from executor import broker, checkpoints, ledger, progress
 from executor.agents import graphs
 from executor.agents.agents import Agents
+from executor.api.server import serve as serve_http
+from executor.api.state import State
 from executor.broker import Broker
 from executor.errors import TryAgain
-from executor.http.server import serve as serve_http
-from executor.http.state import State
 from executor.ledger import Ledger, Register
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -49,7 +49,7 @@ async def _work_until(stop: asyncio.Event, settings: Settings, state: State) -> 
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if state.desk is None:
+        if state.jobs is None:
             working.cancel()  # still waiting for a server that is not there
         state.stopping = True
         with contextlib.suppress(asyncio.CancelledError):
@@ -109,7 +109,7 @@ def settle_memory() -> None:
 async def _run(settings: Settings, state: State, stop: asyncio.Event, resources: Resources) -> None:
     known = await asyncio.to_thread(graphs.load, settings.graphs)
     service = Service(settings, state.metrics, resources, Agents(settings.models, resources.savers.of, known))
-    state.desk = service.desk
+    state.jobs = service.jobs
     settle_memory()
     log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))
     await service.run(stop)

@@ -1,12 +1,12 @@
-"""What is open becomes the service: the worker, the front desk, and what goes on beside them."""
+"""What is open becomes the service: the worker, the API's service, and what goes on beside them."""
 
 import asyncio
 from dataclasses import dataclass
 
 from executor.agents.agents import Agents
+from executor.api.service import JobService
 from executor.broker import Broker
 from executor.checkpoints import Savers
-from executor.desk import Desk
 from executor.jobs.outcomes import Outcomes
 from executor.ledger import Ledger, Register
 from executor.progress import Progress, Reader
@@ -48,7 +48,7 @@ class Service:
         self._retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
         stream_ends = StreamEnds(resources.progress, resources.reader)
         self._orphans = Orphans(resources.broker, resources.ledger, self._outbox, outcomes, stream_ends)
-        self.desk = Desk(
+        self.jobs = JobService(
             resources.register,
             self._outbox,
             agents,
@@ -106,4 +106,4 @@ class Service:
         """End the jobs that somebody wants ended: here at once, elsewhere by way of the ledger."""
         async for job_id in self._resources.broker.cancellations():
             self._leases.cancel(job_id)
-            await self.desk.note_cancelled(job_id)
+            await self.jobs.note_cancelled(job_id)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from executor.http.cloudevents import LARGEST
+from executor.api.cloudevents import LARGEST
 from tests.integration.world import BINARY, STRUCTURED, data, deep, enveloped, event, lone, says, unique
 
 pytestmark = pytest.mark.anyio

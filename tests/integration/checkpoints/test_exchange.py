@@ -23,6 +23,6 @@ async def life(lab: Lab, scenario, first: str, second: str):
 async def test_either_goes_on_with_what_the_other_wrote(lab: Lab, keeping: Lab, scenario):
     expected = await life(lab, scenario, "stock", "stock")
     assert expected["state"] == expected["stock"]
-    for desk in (lab, keeping):
+    for each in (lab, keeping):
         for first, second in (("ours", "stock"), ("stock", "ours"), ("ours", "ours")):
-            assert await life(desk, scenario, first, second) == expected, (first, second)
+            assert await life(each, scenario, first, second) == expected, (first, second)

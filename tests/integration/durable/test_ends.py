@@ -175,7 +175,7 @@ async def test_a_job_that_does_not_want_to_wait_for_its_thread_fails_also_over_h
     assert {mine for mine, _ in steps.begun} == {name}
 
 
-@pytest.mark.parametrize("how", ["desk", "subject"])
+@pytest.mark.parametrize("how", ["service", "subject"])
 @pytest.mark.parametrize("when", ["running", "parked", "interrupted", "retrying"])
 async def test_a_job_is_cancelled_once_whatever_it_does(place, steps, name, when, how):
     busy, go_on = f"{name}-busy", asyncio.Event()
@@ -193,8 +193,8 @@ async def test_a_job_is_cancelled_once_whatever_it_does(place, steps, name, when
     ):
         await place.publish(job(name, "thread" + name))
         await becomes(place, name, "queued" if when == "retrying" else when)
-        if how == "desk":
-            await asyncio.gather(one.service.desk.cancel(name), two.service.desk.cancel(name))
+        if how == "service":
+            await asyncio.gather(one.service.jobs.cancel(name), two.service.jobs.cancel(name))
         else:
             await place.client.publish(place.names.subject("cancel", name))
         await becomes(place, name, "cancelled")
@@ -213,7 +213,7 @@ async def test_a_job_over_http_is_cancelled_before_anybody_took_it(place, steps,
             await becomes(place, f"{name}-{n}", "running")
         await submit(running, job(name))
         assert await state(place, name) == "queued"
-        await running.service.desk.cancel(name)
+        await running.service.jobs.cancel(name)
         assert await state(place, name) == "cancelled"
         go_on.set()
         words = await at_rest(place, name)
@@ -230,11 +230,11 @@ async def test_an_interrupted_job_goes_on_with_its_answer_and_may_ask_again(plac
         await place.publish(job(after, name))
         await becomes(place, after, "parked")
         assert questions(await running.resources.register.job(name)) == ["one?"]
-        assert await running.service.desk.resume(name, "first")
+        assert await running.service.jobs.resume(name, "first")
         await wait_until("it asks again", lambda: has_asked(place, name, 2))
         await becomes(place, name, "interrupted")
-        assert await running.service.desk.resume(name, "second")
-        assert not await running.service.desk.resume(name, "too late")
+        assert await running.service.jobs.resume(name, "second")
+        assert not await running.service.jobs.resume(name, "too late")
         assert await at_rest(place, name, after) == {name: "completed", after: "completed"}
     facts = await place.facts(name)
     assert facts[-1].data["result"]["final_state"]["done"] == ["a", "b=first+second", "c"]
@@ -258,13 +258,13 @@ async def test_an_answer_is_never_given_to_the_question_after_it(place, steps, n
     [before] = await place.rows("SELECT result::text FROM jobs")
     lost = asyncio.Event()
     async with working(place.environment, steps.graph(), parts=losing(lost)) as running:
-        await running.service.desk.resume(name, "first")
+        await running.service.jobs.resume(name, "first")
         await lost.wait()
     async with working(place.environment, steps.graph()) as running:
         await becomes(place, name, "interrupted")
         [now] = await place.rows("SELECT result::text FROM jobs")
         assert ("one?" in before["result"], "two?" in now["result"]) == (True, True)
-        await running.service.desk.resume(name, "second")
+        await running.service.jobs.resume(name, "second")
         assert await at_rest(place, name) == {name: "completed"}
     [told] = await place.terminal()
     assert told.data["result"]["final_state"]["done"] == ["a", "b=first+second", "c"]

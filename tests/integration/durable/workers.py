@@ -19,9 +19,9 @@ from typing import Any
 from contract import READY_PATH, Env
 from executor import app, broker, checkpoints, ledger, progress
 from executor.agents.agents import Agents
+from executor.api.service import Request
 from executor.broker import broker as taking
 from executor.broker.layout import layout
-from executor.desk import Request
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.events import parse
@@ -187,7 +187,7 @@ async def working(
 async def submit(running: Running, body: Mapping[str, Any]) -> None:
     """As `POST /` does it."""
     raw = json.dumps(body).encode()
-    await running.service.desk.submit([Request(parse(STRUCTURED, raw), STRUCTURED, raw)])
+    await running.service.jobs.submit([Request(parse(STRUCTURED, raw), STRUCTURED, raw)])
 
 
 class OneGraph(Agents):

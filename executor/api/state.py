@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from executor.desk import Desk
+from executor.api.service import JobService
 from executor.errors import TryAgain
 from executor.telemetry import Metrics
 
@@ -15,13 +15,13 @@ class State:
     """Filled in by the service; `deciding` checks make it ready, `reported` ones are only told."""
 
     metrics: Metrics
-    desk: Desk | None = None
+    jobs: JobService | None = None
     deciding: dict[str, Check] = field(default_factory=dict)
     reported: dict[str, Check] = field(default_factory=dict)
     stopping: bool = False
 
-    def open_desk(self) -> Desk:
-        """The desk; raises TryAgain while there is none."""
-        if self.desk is None:
+    def open_jobs(self) -> JobService:
+        """The service behind the routes; raises TryAgain while there is none."""
+        if self.jobs is None:
             raise TryAgain("the service is starting: it waits for NATS and Postgres")
-        return self.desk
+        return self.jobs

@@ -1,11 +1,11 @@
-"""The front desk: whoever is told that a job is taken has a job that will run."""
+"""The service behind the API: whoever is told that a job is taken has a job that will run."""
 
 import asyncio
 import json
 
 import pytest
 
-from executor.desk import Desk, Taken
+from executor.api.service import IdTaken, JobService
 from executor.errors import TryAgain
 from executor.jobs.events import Invalid
 from executor.jobs.job import Message, Origin
@@ -28,51 +28,51 @@ class FakeEntries:
 
 
 @pytest.fixture
-def desk(world):
+def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
-    return Desk(world.ledger, world.outbox, world.agents, FakeEntries(), outcomes, world.broker, world.ends)
+    return JobService(world.ledger, world.outbox, world.agents, FakeEntries(), outcomes, world.broker, world.ends)
 
 
-def request(desk, job_id="j", **changes):
-    return desk.read({"content-type": "application/cloudevents+json"}, event(job_id, **changes))
+def request(service, job_id="j", **changes):
+    return service.read({"content-type": "application/cloudevents+json"}, event(job_id, **changes))
 
 
-async def test_a_job_is_written_down_before_it_is_published_and_marked(world, desk):
-    await desk.submit([request(desk)])
+async def test_a_job_is_written_down_before_it_is_published_and_marked(world, service):
+    await service.submit([request(service)])
     assert world.journal == [("publish", "j:execute"), ("mark", "j:execute")]
     stored = world.broker.stored["j:execute"]
     assert (stored.subject, stored.body) == ("agent.execute.http", event())
     assert (await world.ledger.job("j")).status == "queued"
 
 
-async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, desk):
+async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):
     world.broker.down = True
-    await desk.submit([request(desk)])
+    await service.submit([request(service)])
     assert [message.id for message in world.ledger.unmarked()] == ["j:execute"]
 
 
-async def test_a_ledger_that_is_away_takes_nothing(world, desk):
+async def test_a_ledger_that_is_away_takes_nothing(world, service):
     world.ledger.down = {"queue"}
     with pytest.raises(TryAgain):
-        await desk.submit([request(desk)])
+        await service.submit([request(service)])
     assert world.broker.stored == {}
 
 
-async def test_an_id_with_other_content_takes_nothing_and_says_which(world, desk):
-    await desk.submit([request(desk, "taken")])
-    batch = [request(desk, "good"), request(desk, "taken", input_payload={"other": 1})]
-    with pytest.raises(Taken, match="'taken' belongs to a job with other content") as caught:
-        await desk.submit(batch)
+async def test_an_id_with_other_content_takes_nothing_and_says_which(world, service):
+    await service.submit([request(service, "taken")])
+    batch = [request(service, "good"), request(service, "taken", input_payload={"other": 1})]
+    with pytest.raises(IdTaken, match="'taken' belongs to a job with other content") as caught:
+        await service.submit(batch)
     assert caught.value.index == 1
     assert await world.ledger.job("good") is None
 
 
 @pytest.mark.parametrize(("body", "note"), [(LIMIT, 0), (LIMIT - 500, 500)])
-async def test_what_is_too_large_for_a_message_is_kept_and_a_small_one_asks_for_it(world, desk, body, note):
+async def test_what_is_too_large_for_a_message_is_kept_and_a_small_one_asks_for_it(world, service, body, note):
     """Headers count too."""
     large = event(input_payload={"x": "x" * (body - len(event()))})
     headers = {"content-type": "application/cloudevents+json", "ce-note": "x" * note}
-    await desk.submit([desk.read(headers, large)])
+    await service.submit([service.read(headers, large)])
     assert list(world.broker.stored) == ["j:wake:0"]
     assert world.ledger.rows["j"].kept == Origin("j", "agent.execute.http", headers, large)
 
@@ -82,29 +82,29 @@ def test_a_size_is_the_body_and_the_header_block():
     assert message.size == len("NATS/1.0\r\nX-Own: ä\r\n\r\n".encode()) + 5
 
 
-def test_an_event_that_makes_no_job_is_refused(desk):
+def test_an_event_that_makes_no_job_is_refused(service):
     with pytest.raises(Invalid, match="id: the event has no id"):
-        request(desk, attributes={"id": ""})
+        request(service, attributes={"id": ""})
 
 
-async def test_who_waits_gets_the_job_once_it_has_ended(world, desk):
-    await desk.submit([request(desk)])
-    waiting = asyncio.create_task(desk.wait("j", 10))
+async def test_who_waits_gets_the_job_once_it_has_ended(world, service):
+    await service.submit([request(service)])
+    waiting = asyncio.create_task(service.wait("j", 10))
     await world.process(world.delivery())
     job = await waiting
     assert (job.job_id, job.status) == ("j", "completed")
 
 
-async def test_who_waits_too_short_gets_nothing(desk):
-    await desk.submit([request(desk)])
-    assert await desk.wait("j", 0.01) is None
+async def test_who_waits_too_short_gets_nothing(service):
+    await service.submit([request(service)])
+    assert await service.wait("j", 0.01) is None
 
 
-async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worker(world, desk):
-    await desk.submit([request(desk, "waits"), request(desk, "runs")])
+async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worker(world, service):
+    await service.submit([request(service, "waits"), request(service, "runs")])
     await world.claimed("runs")
-    await desk.cancel("waits")
-    await desk.cancel("runs")
+    await service.cancel("waits")
+    await service.cancel("runs")
     assert world.told("waits:cancelled") == {"job_id": "waits"}
     assert world.broker.called_off == ["runs"]
     assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
@@ -112,11 +112,11 @@ async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worke
     ]
 
 
-async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_was(world, desk):
+async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_was(world, service):
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     kept = event("waits", attributes={"traceparent": traceparent})
-    await desk.submit([desk.read({"content-type": "application/cloudevents+json"}, kept)])
+    await service.submit([service.read({"content-type": "application/cloudevents+json"}, kept)])
     world.ledger.rows["waits"].kept = Origin("waits", "agent.execute.http", {}, kept)
-    await desk.cancel("waits")
+    await service.cancel("waits")
     said = json.loads(world.broker.stored["waits:cancelled"].body)
     assert said["traceparent"] == traceparent

@@ -9,11 +9,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from executor.desk import Desk
-from executor.desk import Request as Asked
+from executor.api.problems import Problem, field_of
+from executor.api.service import JobService
+from executor.api.service import Request as Asked
+from executor.api.state import State
 from executor.errors import Rejected
-from executor.http.problems import Problem, field_of
-from executor.http.state import State
 from executor.jobs.job import Job
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
@@ -40,39 +40,39 @@ def router(state: State) -> APIRouter:
     )
     async def submit(request: Request) -> JSONResponse:
         """Store a job durably; 202 says that it will run."""
-        desk = state.open_desk()
+        service = state.open_jobs()
         body = await _body(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
-            return await _submit_batch(desk, body)
-        return await _submit_one(desk, _headers(request), body, _patience(request))
+            return await _submit_batch(service, body)
+        return await _submit_one(service, _headers(request), body, _patience(request))
 
     return routes
 
 
-async def _submit_one(desk: Desk, headers: dict[str, str], body: bytes, patience: float) -> JSONResponse:
-    order = await _order(desk, headers, body)
-    await desk.submit([order])
-    ended = await desk.wait(order.job.job_id, patience) if patience else None
+async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> JSONResponse:
+    order = await _order(service, headers, body)
+    await service.submit([order])
+    ended = await service.wait(order.job.job_id, patience) if patience else None
     if ended is not None:
         return JSONResponse(terminal_data(ended))
     return JSONResponse(_receipt(order), HTTPStatus.ACCEPTED, {"Location": _location(order)})
 
 
-async def _submit_batch(desk: Desk, body: bytes) -> JSONResponse:
+async def _submit_batch(service: JobService, body: bytes) -> JSONResponse:
     orders = []
     for index, event in enumerate(_events(body)):
         try:
-            orders.append(await _order(desk, STRUCTURED, json.dumps(event).encode()))
+            orders.append(await _order(service, STRUCTURED, json.dumps(event).encode()))
         except Rejected as error:
             detail = str(error)
             raise Problem(HTTPStatus.BAD_REQUEST, f"[{index}] {detail}", index=index, **field_of(detail)) from None
-    await desk.submit(orders)
+    await service.submit(orders)
     return JSONResponse({"jobs": [_receipt(order) for order in orders]}, HTTPStatus.ACCEPTED)
 
 
-async def _order(desk: Desk, headers: dict[str, str], body: bytes) -> Asked:
-    order = desk.read(headers, body)
-    await desk.definitions.check(order.job)
+async def _order(service: JobService, headers: dict[str, str], body: bytes) -> Asked:
+    order = service.read(headers, body)
+    await service.definitions.check(order.job)
     return order
 
 

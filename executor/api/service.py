@@ -1,4 +1,4 @@
-"""The front desk: takes jobs from people, and answers what became of them."""
+"""The service behind the API: takes jobs from people, and answers what became of them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class Register(Protocol):
         """End the job and promise what is said of it, or have its worker end it."""
 
 
-class Caller(Protocol):
+class CancelBroadcast(Protocol):
     """Who reaches all workers at once."""
 
     async def call_off(self, job_id: str) -> None:
@@ -57,7 +57,7 @@ class Definitions(Protocol):
         """Raise Rejected unless it can."""
 
 
-class Entries(Protocol):
+class EntryReader(Protocol):
     """Where the entries of a job's stream are read back from; every method raises TryAgain."""
 
     async def read(self, thread_id: str, after: str, seconds: float) -> list[tuple[str, dict[str, Any]]]:
@@ -76,7 +76,7 @@ class Request:
     body: bytes
 
 
-class Taken(ExecutorError):
+class IdTaken(ExecutorError):
     """The id of the request at `index` belongs to a job with other content."""
 
     def __init__(self, job_id: str, index: int) -> None:
@@ -85,16 +85,16 @@ class Taken(ExecutorError):
 
 
 @dataclass(frozen=True)
-class Desk:
+class JobService:
     """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run."""
 
     register: Register
     outbox: Outbox
     definitions: Definitions
-    entries: Entries
+    entries: EntryReader
     outcomes: Outcomes
-    caller: Caller
-    ends: StreamEnds
+    broadcast: CancelBroadcast
+    stream_ends: StreamEnds
     accepted: frozenset[str] = ACCEPTED
 
     def read(self, headers: Headers, body: bytes) -> Request:
@@ -102,11 +102,11 @@ class Desk:
         return Request(parse(headers, body, self.accepted), headers, body)
 
     async def submit(self, requests: Sequence[Request]) -> None:
-        """Take all or none; raises Taken, or TryAgain where the ledger fails."""
+        """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
         orders = [self._order(request) for request in requests]
         conflict = await self.register.queue(orders)
         if conflict is not None:
-            raise Taken(requests[conflict].job.job_id, conflict)
+            raise IdTaken(requests[conflict].job.job_id, conflict)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
             await self.outbox.publish([order.message for order in orders])
 
@@ -120,7 +120,7 @@ class Desk:
     async def cancel(self, job_id: str) -> None:
         """End the job wherever it is; a job that has ended stays as it is."""
         if not await self._cancel_here(job_id):
-            await self.caller.call_off(job_id)
+            await self.broadcast.call_off(job_id)
 
     async def note_cancelled(self, job_id: str) -> None:
         """Do in the ledger what every worker was told. Where the ledger fails, another worker's does it."""
@@ -134,7 +134,7 @@ class Desk:
         called = await self.register.cancel(job_id, partial(self._cancelled, job_id))
         if called is None:
             return False
-        self.ends.say(called.thread_id, job_id, called.attempts, "cancelled")
+        self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
             await self.outbox.tell(called.thread_id, [self._cancelled(job_id, called)])
         return True

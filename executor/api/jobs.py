@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from executor.http.problems import Problem
-from executor.http.state import State
+from executor.api.problems import Problem
+from executor.api.state import State
 from executor.jobs.job import TERMINAL, Job
 
 Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
@@ -43,7 +43,7 @@ def _tell(routes: APIRouter, state: State) -> None:
         cursor: str | None = None,
     ) -> dict[str, Any]:
         """The newest jobs first; `next` is the cursor of the following page, or null."""
-        register = state.open_desk().register
+        register = state.open_jobs().register
         before = await register.job(_decoded(cursor)) if cursor else None
         if cursor and before is None:
             raise Problem(HTTPStatus.BAD_REQUEST, "cursor: is not one of ours, or its job has expired", field="cursor")
@@ -63,25 +63,25 @@ def _change(routes: APIRouter, state: State) -> None:
     @routes.post("/jobs/{job_id:path}/cancel", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
     async def cancel(job_id: str) -> dict[str, Any]:
         """Stop a job: at once where it waits, in a moment where it runs. One `cancelled` event tells of it."""
-        desk = state.open_desk()
+        service = state.open_jobs()
         job = await known(state, job_id)
         if job.status in TERMINAL and job.status != "cancelled":
             raise Problem(HTTPStatus.CONFLICT, f"the job has {job.status} already")
-        await desk.cancel(job_id)
+        await service.cancel(job_id)
         return shown(await known(state, job_id))
 
     @routes.post("/jobs/{job_id:path}/resume", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
     async def resume(job_id: str, answer: Answer) -> dict[str, Any]:
         """Answer a job's interrupt: `{"resume": ...}`, by interrupt id where there are several."""
         job = await known(state, job_id)
-        if not await state.open_desk().resume(job_id, answer.resume):
+        if not await state.open_jobs().resume(job_id, answer.resume):
             raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}, not interrupted")
         return shown(await known(state, job_id))
 
 
 async def known(state: State, job_id: str) -> Job:
     """The job of this id; a 404 where there is none."""
-    found = await state.open_desk().register.job(job_id)
+    found = await state.open_jobs().register.job(job_id)
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"no job {job_id!r}")
     return found

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from executor.desk import Taken
+from executor.api.service import IdTaken
 from executor.errors import Rejected, TryAgain
 
 
@@ -27,7 +27,7 @@ def install(app: FastAPI) -> None:
     """Answer every foreseen error with a problem document."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Rejected, _rejected)
-    app.add_exception_handler(Taken, _taken)
+    app.add_exception_handler(IdTaken, _taken)
     app.add_exception_handler(TryAgain, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -59,7 +59,7 @@ async def _rejected(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _taken(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Taken)  # noqa: S101 - it is registered for nothing else
+    assert isinstance(error, IdTaken)  # noqa: S101 - it is registered for nothing else
     return answer(HTTPStatus.CONFLICT, str(error), {"field": "job_id", "index": error.index})
 
 

@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import HEALTH_PATH, METRICS_PATH, READY_PATH
+from executor.api.state import Check, State
 from executor.errors import ExecutorError
-from executor.http.state import Check, State
 
 CHECK_SECONDS = 3.0
 
@@ -27,7 +27,7 @@ def router(state: State) -> APIRouter:
         """Whether jobs can be worked on: NATS, Postgres and the consumer decide; Dragonfly is only told."""
         deciding = await _ask(state.deciding)
         told = await _ask(state.reported)
-        is_ready = state.desk is not None and not state.stopping and all(word == "ok" for word in deciding.values())
+        is_ready = state.jobs is not None and not state.stopping and all(word == "ok" for word in deciding.values())
         body = {"status": "ready" if is_ready else "not ready", "checks": {**deciding, **told}}
         return JSONResponse(body, 200 if is_ready else 503)
 

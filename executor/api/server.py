@@ -9,9 +9,9 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
+from executor.api import cloudevents, events, health, jobs, problems
+from executor.api.state import State
 from executor.errors import Misconfigured
-from executor.http import cloudevents, events, health, jobs, problems
-from executor.http.state import State
 
 
 def application(state: State) -> FastAPI:

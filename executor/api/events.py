@@ -8,11 +8,11 @@ import structlog
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from executor.desk import Desk
+from executor.api.jobs import known
+from executor.api.problems import Problem
+from executor.api.service import JobService
+from executor.api.state import State
 from executor.errors import TryAgain
-from executor.http.jobs import known
-from executor.http.problems import Problem
-from executor.http.state import State
 from executor.jobs.job import TERMINAL, Job
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def router(state: State) -> APIRouter:
         if last_event_id is None:
             return None
         try:
-            held = await state.open_desk().entries.holds(job.thread_id, last_event_id)
+            held = await state.open_jobs().entries.holds(job.thread_id, last_event_id)
         except ValueError:
             raise Problem(HTTPStatus.BAD_REQUEST, "Last-Event-ID: is not one of ours") from None
         return None if held else _gap(job, last_event_id)
@@ -53,17 +53,17 @@ def router(state: State) -> APIRouter:
         """Entries from the first, or after `Last-Event-ID`; a `gap` where some are lost. Closes after `end`."""
         if missed is not None:
             yield missed
-        async for event in follow(state.open_desk(), job, last_event_id or BEGINNING):
+        async for event in follow(state.open_jobs(), job, last_event_id or BEGINNING):
             yield event
 
     return routes
 
 
-async def follow(desk: Desk, job: Job, place: str) -> AsyncIterator[ServerSentEvent]:
+async def follow(service: JobService, job: Job, place: str) -> AsyncIterator[ServerSentEvent]:
     """The job's entries after a place in the stream, up to its last, or as far as Dragonfly goes."""
     try:
         while True:
-            page = await desk.entries.read(job.thread_id, place, LAST_WORDS if job.status in TERMINAL else PATIENCE)
+            page = await service.entries.read(job.thread_id, place, LAST_WORDS if job.status in TERMINAL else PATIENCE)
             for entry_id, entry in page:
                 place = entry_id
                 if entry["job"] == job.job_id:
@@ -74,7 +74,7 @@ async def follow(desk: Desk, job: Job, place: str) -> AsyncIterator[ServerSentEv
                 yield _gap(job, place)
                 yield _end(job, place)
                 return
-            job = await desk.register.job(job.job_id) or job
+            job = await service.register.job(job.job_id) or job
     except TryAgain as error:
         log.warning("events not followed any further", job=job.job_id, error=str(error))
 

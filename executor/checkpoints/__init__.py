@@ -1,4 +1,7 @@
-"""Checkpoints: LangGraph's state after every step, in LangGraph's own tables, by whoever holds the job."""
+"""Checkpoints: LangGraph's state after every step, in LangGraph's own tables, by whoever holds the job.
+
+No table of ours but the fence on `jobs` may come in.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,7 @@
-"""Real NATS, PostgreSQL and Valkey on loopback, for `agent-executor dev`, the demo and the tests."""
+"""Real NATS, PostgreSQL and Valkey on loopback, for `agent-executor dev`, the demo and the tests.
+
+Nothing of the service may come in: it is started as a process, by its command.
+"""
 
 import secrets
 import shutil

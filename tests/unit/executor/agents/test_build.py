@@ -12,7 +12,7 @@ from executor.errors import Rejected
 from executor.jobs.job import Claim, JobRequest
 from executor.settings import ModelSettings
 from tests.fakes import EPOCH
-from tests.unit.executor.test_definition import EXAMPLE, node, typed
+from tests.unit.executor.agents.test_definition import EXAMPLE, node, typed
 
 pytestmark = pytest.mark.anyio
 

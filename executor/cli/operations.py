@@ -1,0 +1,60 @@
+"""`agent-executor migrate|streams|graphs|dev`: what a deployment needs beside its service, and all on one machine."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from executor.cli import running
+from executor.settings import NatsSettings, PostgresSettings, ServiceSettings
+
+log = structlog.get_logger()
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where the migrations lie.")
+def migrate(folder: Path | None) -> None:
+    """Bring the database up to date. Safe to run again, and in several pods at once."""
+    from executor import migrate as migrations  # noqa: PLC0415 - the other commands need no LangGraph
+
+    applied = migrations.migrate(PostgresSettings.read(os.environ), folder or migrations.default_folder())
+    log.info("migrated", applied=applied)
+
+
+@click.command()
+def streams() -> None:
+    """Create or update the NATS streams and the consumer. Safe to run again."""
+    from executor.broker import connect, provision  # noqa: PLC0415 - the other commands need no NATS
+    from executor.broker.layout import layout  # noqa: PLC0415
+
+    settings = NatsSettings.read(os.environ)
+    wanted = layout(settings)
+
+    async def provision_all() -> None:
+        async with connect(settings) as broker:
+            await provision(broker.jetstream, wanted)
+
+    running.run(provision_all)
+    log.info("provisioned", streams=[stream.name for stream in wanted.streams], consumer=wanted.consumer.name)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep the data here between runs.")
+def dev(*, as_json: bool, data: Path | None) -> None:
+    """Start NATS, Postgres, Valkey and the service on this machine, for a developer's day."""
+    from executor.embedded.dev import dev as run  # noqa: PLC0415 - its servers are an extra
+
+    sys.exit(asyncio.run(run(as_json=as_json, data=data)))
+
+
+@click.command()
+def graphs() -> None:
+    """Say which graphs the image's langgraph.json brings along; exit status 1 where one cannot be had."""
+    from executor.agents.graphs import load  # noqa: PLC0415 - the other commands need no LangGraph
+
+    for name in load(ServiceSettings.read(os.environ).graphs):
+        click.echo(name)

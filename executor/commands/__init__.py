@@ -1,1 +1,0 @@
-"""A person's tools: they ask a running service, or look after its dead letters."""

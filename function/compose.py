@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from function.claim.xr import Agent
 from function.observed import Cluster
 from function.operators import EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES, Operator
 from function.resources import (
@@ -19,7 +20,6 @@ from function.resources import (
 )
 from function.steps import Outcome, Outcomes, Step
 from function.supply import Supply
-from function.xr import Agent
 
 FETCHED = (
     Step(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import contract
+from function.claim.xr import Agent
 from function.observed import UNKNOWN, Cluster, Observed
 from function.readiness import Verdict
 from function.resources import service
 from function.steps import Outcomes
-from function.xr import Agent
 
 # Ready is Crossplane's own condition; it follows from the readiness of the composed resources.
 STEP_OF_CONDITION = {

@@ -7,7 +7,8 @@ import grpc
 from crossplane.function import response as sdk
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function import secrets
+from function.claim import secrets
+from function.claim.xr import Agent, InvalidClaim
 from function.compose import compose, unknown
 from function.conditions import conditions, must_wait, news, progress, refusal, status
 from function.metrics import Metrics
@@ -23,7 +24,6 @@ from function.response import (
     write_status,
 )
 from function.worlds import World
-from function.xr import Agent, InvalidClaim
 
 Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from function.claim.secrets import Secret
 from function.observed import Cluster
 from function.readiness import Verdict
-from function.secrets import Secret
 
 NOT_CHECKED = Verdict(
     ready=True,

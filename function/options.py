@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from function.schema import words
+from function.claim.schema import words
 
 API_VERSION = "agentexecutor.fn.platform.bizmatters.io/v1alpha1"
 KIND = "Input"

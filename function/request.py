@@ -6,7 +6,8 @@ from dataclasses import replace
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.struct_pb2 import Struct
 
-from function import conditions, operators, options, worlds, xr
+from function import conditions, operators, options, worlds
+from function.claim import xr
 from function.observed import Cluster, Observed
 from function.options import Options
 from function.structs import at, plain, text

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from function.claim.xr import Agent
 from function.observed import Cluster
 from function.operators import Operator
 from function.readiness import NOT_APPLIED, Verdict, judge
 from function.targets import Manifest
-from function.xr import Agent
 
 NOT_ASKED_FOR = Verdict(ready=True, reason="NotAskedFor")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from function import names
+from function.claim import names
 
 Manifest = dict[str, Any]
 

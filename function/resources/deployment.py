@@ -3,10 +3,10 @@
 from typing import Any
 
 import contract
-from function import secrets
+from function.claim import secrets
+from function.claim.xr import Agent
 from function.resources import environment, metadata, pod
 from function.targets import Manifest
-from function.xr import Agent
 
 PORT_NAME = "http"
 SECONDS_BEYOND_DRAIN = 15

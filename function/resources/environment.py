@@ -5,9 +5,9 @@ from typing import Any
 
 import contract
 from contract import Env
-from function import secrets
-from function.secrets import Authority, Secret
-from function.xr import Agent
+from function.claim import secrets
+from function.claim.secrets import Authority, Secret
+from function.claim.xr import Agent
 
 Variables = list[dict[str, Any]]
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from contract import Env
-from function import images, names, secrets
+from function.claim import images, names, secrets
+from function.claim.schema.groups import SecretStore
+from function.claim.secrets import DOCKER_CONFIG, Keys, Secret
+from function.claim.xr import Agent
 from function.resources import metadata
-from function.schema.groups import SecretStore
-from function.secrets import DOCKER_CONFIG, Keys, Secret
 from function.targets import Manifest
-from function.xr import Agent
 
 # Where the store keeps the value of a variable, below the prefix.
 PATHS: Mapping[Env, str] = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from function.xr import Agent
+from function.claim.xr import Agent
 
 EXECUTOR = "executor"
 STREAMS = "streams"

@@ -5,12 +5,12 @@ from ipaddress import ip_network
 from typing import Any
 
 import contract
-from function import nats
+from function.claim import nats
+from function.claim.schema.fields import METADATA_ADDRESSES
+from function.claim.schema.groups import EgressTarget
+from function.claim.xr import Agent
 from function.resources import metadata
-from function.schema.fields import METADATA_ADDRESSES
-from function.schema.groups import EgressTarget
 from function.targets import Manifest
-from function.xr import Agent
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 DNS_PORTS = (53, 5353)  # the Service's, and what OpenShift's pods behind it listen on

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from function import sizes
+from function.claim import sizes
+from function.claim.secrets import CA_KEY, Authority
+from function.claim.xr import Agent
 from function.resources.environment import Variables
-from function.secrets import CA_KEY, Authority
-from function.xr import Agent
 
 USER = 65532
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import contract
+from function.claim.xr import Agent
 from function.resources import metadata
 from function.targets import Manifest
-from function.xr import Agent
 
 FAILED_SHARE = 0.1
 RESTARTS = 3

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from function.claim.xr import Agent
 from function.resources import metadata
 from function.targets import Manifest
-from function.xr import Agent
 
 STABLE_SECONDS = 300
 LONGEST_PERIOD = 1800  # the most that a HorizontalPodAutoscaler takes

@@ -1,9 +1,9 @@
 """The Service, on the port that the executor itself listens on."""
 
 import contract
+from function.claim.xr import Agent
 from function.resources import deployment, metadata
 from function.targets import Manifest
-from function.xr import Agent
 
 
 def build(agent: Agent) -> Manifest:

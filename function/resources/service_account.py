@@ -1,8 +1,8 @@
 """The ServiceAccount: an identity without a token, since the executor never talks to Kubernetes."""
 
+from function.claim.xr import Agent
 from function.resources import metadata
 from function.targets import Manifest
-from function.xr import Agent
 
 
 def build(agent: Agent) -> Manifest:

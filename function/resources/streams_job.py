@@ -7,11 +7,11 @@ that changed settings give a new Job and the superseded one goes. It has no TTL:
 from typing import Any
 
 import contract
-from function import names, secrets, sizes
+from function.claim import names, secrets, sizes
+from function.claim.xr import Agent
 from function.readiness import Verdict
 from function.resources import environment, metadata, pod
 from function.targets import Manifest
-from function.xr import Agent
 
 RETRIES = 20
 SIZE = "micro"

@@ -12,7 +12,8 @@ from crossplane.function import resource, response, runtime
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
-from function import operators, options, secrets, xr
+from function import operators, options
+from function.claim import secrets, xr
 from function.compose import compose
 from function.conditions import conditions, status
 from function.observed import Cluster, Observed

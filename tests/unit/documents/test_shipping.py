@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from executor.settings import Settings
-from function import secrets, xr
+from function.claim import secrets, xr
 from function.main import main as function
 from function.resources.pod import USER
 from tools import version

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from function.claim.secrets import used
+from function.claim.xr import Agent
 from function.compose import compose, unknown
 from function.observed import Cluster, Observed
 from function.operators import ALL, EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES
 from function.resources import streams_job
-from function.secrets import used
 from function.steps import Outcomes
 from function.targets import Manifest
-from function.xr import Agent
 
 DONE = {"conditions": [{"type": "Complete", "status": "True"}]}
 SERVES = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}

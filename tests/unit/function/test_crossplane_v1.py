@@ -8,13 +8,13 @@ import yaml
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.json_format import MessageToDict
 
-from function import names
+from function.claim import names
+from function.claim.xr import parse
 from function.fn import run
 from function.observed import Observed
 from function.request import read_cluster
 from function.targets import ASKED, Manifest, Objects
 from function.worlds import World
-from function.xr import parse
 from tests.unit.function.simulation import SimulatedCluster
 from tools.crossplanes import CROSSPLANES, ROOT
 

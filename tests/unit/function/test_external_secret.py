@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from function.claim.xr import Agent, InvalidClaim, parse
 from function.resources import external_secret
-from function.xr import Agent, InvalidClaim, parse
 
 # The key names of a platform that is in use.
 CLAIM = {

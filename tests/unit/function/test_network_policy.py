@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from function.claim.xr import Agent
 from function.resources import deployment, network_policy, streams_job
-from function.xr import Agent
 
 TCP_8080 = [{"protocol": "TCP", "port": 8080}]
 

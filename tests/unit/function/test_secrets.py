@@ -7,12 +7,13 @@ import pytest
 
 import contract
 from contract import Env
-from function import missing, secrets
+from function import missing
+from function.claim import secrets
+from function.claim.secrets import Secret
+from function.claim.xr import Agent
 from function.observed import Cluster
 from function.readiness import Verdict
 from function.resources import deployment, streams_job
-from function.secrets import Secret
-from function.xr import Agent
 
 ONE = Secret("one", "spec.one", needs=(("a",), ("b",)))
 OTHER = Secret("other", "spec.other", needs=(("c", "d"),))

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 import contract
-from function.schema import fields
-from function.schema.groups import (
+from function.claim.schema import fields
+from function.claim.schema.groups import (
     Dragonfly,
     Drain,
     Group,
@@ -20,7 +20,7 @@ from function.schema.groups import (
     Streams,
     rules,
 )
-from function.schema.pods import Pod
+from function.claim.schema.pods import Pod
 
 NO_MONITORING = (
     "spec.scaling.monitoringEndpoint is required, because the first host of spec.natsUrl is no "

@@ -5,8 +5,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from contract import Env
-from function.schema import fields
-from function.schema.groups import Group, rules
+from function.claim.schema import fields
+from function.claim.schema.groups import Group, rules
 
 # The function gives these their values. The other EXECUTOR_* are the tenant's.
 _SET_HERE = (

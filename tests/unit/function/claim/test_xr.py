@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.schema.spec import Spec
-from function.xr import Agent, InvalidClaim, parse
+from function.claim.schema.spec import Spec
+from function.claim.xr import Agent, InvalidClaim, parse
 from tests.unit.function.claims import refusal_of
 
 GROUPS = ("scaling", "streams", "nats", "postgres", "dragonfly", "llm", "drain", "pod", "network", "monitoring")

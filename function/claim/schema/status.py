@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from function.schema.groups import Group
+from function.claim.schema.groups import Group
 
 
 class StreamNames(Group):

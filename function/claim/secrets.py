@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import contract
 from contract import Env
-from function.xr import Agent
+from function.claim.xr import Agent
 
 Keys = Mapping[Env, str]
 

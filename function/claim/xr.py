@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from function import images, names, nats, sizes
-from function.schema import words
-from function.schema.groups import MOST_AT_ONCE
-from function.schema.spec import NO_MONITORING, Spec
+from function.claim import images, names, nats, sizes
+from function.claim.schema import words
+from function.claim.schema.groups import MOST_AT_ONCE
+from function.claim.schema.spec import NO_MONITORING, Spec
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from function.schema.pods import Resources
+from function.claim.schema.pods import Resources
 
 # size: CPU request and limit, memory request and limit
 SIZES = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from function import nats
+from function.claim import nats
 
 HEADLESS = "nats-headless.nats.svc.cluster.local:8222"
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 import contract
-from function.schema import fields
+from function.claim.schema import fields
 
 
 def rules(*pairs: tuple[str, str]) -> ConfigDict:

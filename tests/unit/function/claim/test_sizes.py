@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from function.sizes import excess, number
+from function.claim.sizes import excess, number
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from function.claim import secrets
 from function.claim.xr import Agent, InvalidClaim
-from function.compose import compose, unknown
-from function.conditions import conditions, must_wait, news, progress, refusal, status
+from function.composition.compose import compose, unknown
+from function.composition.conditions import conditions, must_wait, news, progress, refusal, status
 from function.metrics import Metrics
 from function.options import InvalidInput
 from function.request import read_agent, read_cluster, read_composite, read_options, read_world

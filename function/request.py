@@ -6,9 +6,10 @@ from dataclasses import replace
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.struct_pb2 import Struct
 
-from function import conditions, operators, options, worlds
+from function import options, worlds
 from function.claim import xr
-from function.observed import Cluster, Observed
+from function.composition import conditions, operators
+from function.composition.observed import Cluster, Observed
 from function.options import Options
 from function.structs import at, plain, text
 from function.targets import APPLIED, ASKED, MANIFEST, PREFIX

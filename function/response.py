@@ -5,11 +5,11 @@ from typing import Any
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function.conditions import Condition, News
-from function.observed import UNKNOWN
-from function.operators import Operator
+from function.composition.conditions import Condition, News
+from function.composition.observed import UNKNOWN
+from function.composition.operators import Operator
+from function.composition.steps import Outcomes
 from function.request import SECRET
-from function.steps import Outcomes
 from function.structs import write
 from function.worlds import World
 

@@ -1,11 +1,10 @@
 """How a composed resource reaches the cluster: as it is, or in an Object of provider-kubernetes."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from function.claim import names
-
-Manifest = dict[str, Any]
+from function.composition.manifest import Manifest
 
 # What composes by other keys is another resource to Crossplane, so that a claim can go from Objects to none.
 PREFIX = "object-"

@@ -10,8 +10,8 @@ import yaml
 
 from executor.settings import Settings
 from function.claim import secrets, xr
+from function.composition.resources.pod import USER
 from function.main import main as function
-from function.resources.pod import USER
 from tools import version
 from tools.lint import DOCKERFILES
 from tools.packages.release import CONFIGURATIONS, Release

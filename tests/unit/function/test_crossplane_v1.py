@@ -10,10 +10,11 @@ from google.protobuf.json_format import MessageToDict
 
 from function.claim import names
 from function.claim.xr import parse
+from function.composition.manifest import Manifest
+from function.composition.observed import Observed
 from function.fn import run
-from function.observed import Observed
 from function.request import read_cluster
-from function.targets import ASKED, Manifest, Objects
+from function.targets import ASKED, Objects
 from function.worlds import World
 from tests.unit.function.simulation import SimulatedCluster
 from tools.crossplanes import CROSSPLANES, ROOT

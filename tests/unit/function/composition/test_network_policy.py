@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from function.claim.xr import Agent
-from function.resources import deployment, network_policy, streams_job
+from function.composition.resources import deployment, network_policy, streams_job
 
 TCP_8080 = [{"protocol": "TCP", "port": 8080}]
 

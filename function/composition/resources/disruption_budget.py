@@ -1,8 +1,8 @@
 """The PodDisruptionBudget: one pod at a time leaves on purpose, and a pod that never got ready holds no node up."""
 
 from function.claim.xr import Agent
-from function.resources import metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import metadata
 
 
 def build(agent: Agent) -> Manifest:

@@ -8,9 +8,9 @@ import pytest
 import contract
 from contract import Env
 from function.claim.xr import Agent
-from function.compose import STEPS
-from function.resources import deployment, scaled_object, service, streams_job
-from function.steps import Step
+from function.composition.compose import STEPS
+from function.composition.resources import deployment, scaled_object, service, streams_job
+from function.composition.steps import Step
 
 BUILDERS = tuple(step.build for step in STEPS if isinstance(step, Step))
 STORE = {"name": "store", "prefix": "/team"}

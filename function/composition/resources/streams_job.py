@@ -9,9 +9,9 @@ from typing import Any
 import contract
 from function.claim import names, secrets, sizes
 from function.claim.xr import Agent
-from function.readiness import Verdict
-from function.resources import environment, metadata, pod
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.readiness import Verdict
+from function.composition.resources import environment, metadata, pod
 
 RETRIES = 20
 SIZE = "micro"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from function.observed import Observed
-from function.readiness import Verdict, judge
+from function.composition.observed import Observed
+from function.composition.readiness import Verdict, judge
 
 READY_JOB = {"conditions": [{"type": "Complete", "status": "True"}]}
 FAILED_JOB = {"conditions": [{"type": "Failed", "status": "True", "message": "no luck"}], "failed": 21}

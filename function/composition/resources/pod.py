@@ -6,7 +6,7 @@ from typing import Any
 from function.claim import sizes
 from function.claim.secrets import CA_KEY, Authority
 from function.claim.xr import Agent
-from function.resources.environment import Variables
+from function.composition.resources.environment import Variables
 
 USER = 65532
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own

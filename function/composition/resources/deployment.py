@@ -5,8 +5,8 @@ from typing import Any
 import contract
 from function.claim import secrets
 from function.claim.xr import Agent
-from function.resources import environment, metadata, pod
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import environment, metadata, pod
 
 PORT_NAME = "http"
 SECONDS_BEYOND_DRAIN = 15

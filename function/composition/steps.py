@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from function.claim.xr import Agent
-from function.observed import Cluster
-from function.operators import Operator
-from function.readiness import NOT_APPLIED, Verdict, judge
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.observed import Cluster
+from function.composition.operators import Operator
+from function.composition.readiness import NOT_APPLIED, Verdict, judge
 
 NOT_ASKED_FOR = Verdict(ready=True, reason="NotAskedFor")
 

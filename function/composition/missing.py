@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from function.claim.secrets import Secret
-from function.observed import Cluster
-from function.readiness import Verdict
+from function.composition.observed import Cluster
+from function.composition.readiness import Verdict
 
 NOT_CHECKED = Verdict(
     ready=True,

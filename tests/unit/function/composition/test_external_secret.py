@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from function.claim.xr import Agent, InvalidClaim, parse
-from function.resources import external_secret
+from function.composition.resources import external_secret
 
 # The key names of a platform that is in use.
 CLAIM = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from function.observed import Observed
+from function.composition.observed import Observed
 
 
 @dataclass(frozen=True)

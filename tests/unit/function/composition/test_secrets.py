@@ -7,13 +7,13 @@ import pytest
 
 import contract
 from contract import Env
-from function import missing
 from function.claim import secrets
 from function.claim.secrets import Secret
 from function.claim.xr import Agent
-from function.observed import Cluster
-from function.readiness import Verdict
-from function.resources import deployment, streams_job
+from function.composition import missing
+from function.composition.observed import Cluster
+from function.composition.readiness import Verdict
+from function.composition.resources import deployment, streams_job
 
 ONE = Secret("one", "spec.one", needs=(("a",), ("b",)))
 OTHER = Secret("other", "spec.other", needs=(("c", "d"),))

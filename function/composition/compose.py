@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from function.claim.xr import Agent
-from function.observed import Cluster
-from function.operators import EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES, Operator
-from function.resources import (
+from function.composition.observed import Cluster
+from function.composition.operators import EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES, Operator
+from function.composition.resources import (
     deployment,
     disruption_budget,
     external_secret,
@@ -18,8 +18,8 @@ from function.resources import (
     service_account,
     streams_job,
 )
-from function.steps import Outcome, Outcomes, Step
-from function.supply import Supply
+from function.composition.steps import Outcome, Outcomes, Step
+from function.composition.supply import Supply
 
 FETCHED = (
     Step(

@@ -7,12 +7,12 @@ import pytest
 
 from function.claim.secrets import used
 from function.claim.xr import Agent
-from function.compose import compose, unknown
-from function.observed import Cluster, Observed
-from function.operators import ALL, EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES
-from function.resources import streams_job
-from function.steps import Outcomes
-from function.targets import Manifest
+from function.composition.compose import compose, unknown
+from function.composition.manifest import Manifest
+from function.composition.observed import Cluster, Observed
+from function.composition.operators import ALL, EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES
+from function.composition.resources import streams_job
+from function.composition.steps import Outcomes
 
 DONE = {"conditions": [{"type": "Complete", "status": "True"}]}
 SERVES = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}

@@ -2,8 +2,8 @@
 
 import contract
 from function.claim.xr import Agent
-from function.resources import deployment, metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import deployment, metadata
 
 
 def build(agent: Agent) -> Manifest:

@@ -6,10 +6,10 @@ from typing import Any
 
 import contract
 from function.claim.xr import Agent
-from function.observed import UNKNOWN, Cluster, Observed
-from function.readiness import Verdict
-from function.resources import service
-from function.steps import Outcomes
+from function.composition.observed import UNKNOWN, Cluster, Observed
+from function.composition.readiness import Verdict
+from function.composition.resources import service
+from function.composition.steps import Outcomes
 
 # Ready is Crossplane's own condition; it follows from the readiness of the composed resources.
 STEP_OF_CONDITION = {

@@ -3,8 +3,8 @@
 from typing import Any
 
 from function.claim.xr import Agent
-from function.resources import metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import metadata
 
 STABLE_SECONDS = 300
 LONGEST_PERIOD = 1800  # the most that a HorizontalPodAutoscaler takes

@@ -9,8 +9,8 @@ from function.claim import nats
 from function.claim.schema.fields import METADATA_ADDRESSES
 from function.claim.schema.groups import EgressTarget
 from function.claim.xr import Agent
-from function.resources import metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import metadata
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 DNS_PORTS = (53, 5353)  # the Service's, and what OpenShift's pods behind it listen on

@@ -9,8 +9,8 @@ from typing import Any
 
 import contract
 from function.claim.xr import Agent
-from function.resources import metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import metadata
 
 FAILED_SHARE = 0.1
 RESTARTS = 3

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from function import missing
 from function.claim import secrets
 from function.claim.xr import Agent
-from function.observed import Cluster
-from function.readiness import Verdict
-from function.steps import NOT_ASKED_FOR, Outcome, Outcomes
+from function.composition import missing
+from function.composition.observed import Cluster
+from function.composition.readiness import Verdict
+from function.composition.steps import NOT_ASKED_FOR, Outcome, Outcomes
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from function.claim import images, names, secrets
 from function.claim.schema.groups import SecretStore
 from function.claim.secrets import DOCKER_CONFIG, Keys, Secret
 from function.claim.xr import Agent
-from function.resources import metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import metadata
 
 # Where the store keeps the value of a variable, below the prefix.
 PATHS: Mapping[Env, str] = {

@@ -1,8 +1,8 @@
 """The ServiceAccount: an identity without a token, since the executor never talks to Kubernetes."""
 
 from function.claim.xr import Agent
-from function.resources import metadata
-from function.targets import Manifest
+from function.composition.manifest import Manifest
+from function.composition.resources import metadata
 
 
 def build(agent: Agent) -> Manifest:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from executor.telemetry import Metrics
 from function.claim.xr import Agent
-from function.resources import deployment, pod_monitor, prometheus_rule
+from function.composition.resources import deployment, pod_monitor, prometheus_rule
 
 OURS = re.compile(r"agent_executor_\w+")
 OTHERS = re.compile(r"\b(keda_\w+|kube_\w+|up)\{")

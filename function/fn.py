@@ -11,10 +11,9 @@ from function.claim import secrets
 from function.claim.xr import Agent, InvalidClaim
 from function.composition.compose import compose, unknown
 from function.composition.conditions import conditions, must_wait, news, progress, refusal, status
-from function.metrics import Metrics
-from function.options import InvalidInput
-from function.request import read_agent, read_cluster, read_composite, read_options, read_world
-from function.response import (
+from function.crossplane.options import InvalidInput
+from function.crossplane.request import read_agent, read_cluster, read_composite, read_options, read_world
+from function.crossplane.response import (
     refuse,
     require_definitions,
     require_secrets,
@@ -23,7 +22,8 @@ from function.response import (
     write_resources,
     write_status,
 )
-from function.worlds import World
+from function.crossplane.worlds import World
+from function.metrics import Metrics
 
 Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from function.claim.schema.spec import Spec
 from function.claim.schema.status import ClaimStatus, Status
-from function.options import API_VERSION, KIND, Options
+from function.crossplane.options import API_VERSION, KIND, Options
 from tools import claim_reference
 
 ROOT = Path(__file__).parent.parent

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from function.claim.xr import InvalidClaim, parse
-from function.options import API_VERSION, KIND
+from function.crossplane.options import API_VERSION, KIND
 
 Schema = dict[str, Any]
 Path = tuple[str, ...]

@@ -11,8 +11,8 @@ from google.protobuf.json_format import MessageToDict
 from function.claim.secrets import Secret, used
 from function.claim.xr import parse
 from function.composition import operators
+from function.crossplane.targets import PREFIX
 from function.fn import run
-from function.targets import PREFIX
 from tools.crossplanes import CROSSPLANES, Crossplane, Document
 
 MOST_ROUNDS = 5  # of requirements, after which Crossplane gives up

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function.composition import operators
-from function.targets import ASKED
+from function.crossplane.targets import ASKED
 from tests.unit.function.simulation import CANARY, SimulatedCluster, serialized
 from tools.crossplanes import CROSSPLANES, Crossplane
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from function import options, worlds
-from function.options import InvalidInput, Options
-from function.targets import NATIVE, Objects
-from function.worlds import Caller, World
+from function.crossplane import options, worlds
+from function.crossplane.options import InvalidInput, Options
+from function.crossplane.targets import NATIVE, Objects
+from function.crossplane.worlds import Caller, World
 
 NAMESPACED = Caller("support", "team-a")
 CLAIM = Caller("support-x7k2p", claim=("support", "team-a"))

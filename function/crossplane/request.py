@@ -6,14 +6,14 @@ from dataclasses import replace
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.struct_pb2 import Struct
 
-from function import options, worlds
 from function.claim import xr
 from function.composition import conditions, operators
 from function.composition.observed import Cluster, Observed
-from function.options import Options
-from function.structs import at, plain, text
-from function.targets import APPLIED, ASKED, MANIFEST, PREFIX
-from function.worlds import Caller, World
+from function.crossplane import options, worlds
+from function.crossplane.options import Options
+from function.crossplane.structs import at, plain, text
+from function.crossplane.targets import APPLIED, ASKED, MANIFEST, PREFIX
+from function.crossplane.worlds import Caller, World
 
 SECRET = "Secret/"  # noqa: S105 - how a requirement begins that a Secret meets
 

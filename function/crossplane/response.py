@@ -9,9 +9,9 @@ from function.composition.conditions import Condition, News
 from function.composition.observed import UNKNOWN
 from function.composition.operators import Operator
 from function.composition.steps import Outcomes
-from function.request import SECRET
-from function.structs import write
-from function.worlds import World
+from function.crossplane.request import SECRET
+from function.crossplane.structs import write
+from function.crossplane.worlds import World
 
 CLAIM = fnv1.TARGET_COMPOSITE_AND_CLAIM
 STATUS = {

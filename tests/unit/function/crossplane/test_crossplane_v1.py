@@ -12,10 +12,10 @@ from function.claim import names
 from function.claim.xr import parse
 from function.composition.manifest import Manifest
 from function.composition.observed import Observed
+from function.crossplane.request import read_cluster
+from function.crossplane.targets import ASKED, Objects
+from function.crossplane.worlds import World
 from function.fn import run
-from function.request import read_cluster
-from function.targets import ASKED, Objects
-from function.worlds import World
 from tests.unit.function.simulation import SimulatedCluster
 from tools.crossplanes import CROSSPLANES, ROOT
 

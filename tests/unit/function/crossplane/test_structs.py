@@ -7,7 +7,7 @@ from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.structs import at, plain, text, write
+from function.crossplane.structs import at, plain, text, write
 
 TEXT = st.text(max_size=8)
 JSON = st.recursive(

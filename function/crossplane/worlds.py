@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from function.options import InvalidInput, Options
-from function.targets import NATIVE, Objects, Target
+from function.crossplane.options import InvalidInput, Options
+from function.crossplane.targets import NATIVE, Objects, Target
 
 # What Crossplane itself keeps in a composite's spec.
 MACHINERY = frozenset({"crossplane"})

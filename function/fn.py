@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-import grpc
 from crossplane.function import response as sdk
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
@@ -23,30 +22,10 @@ from function.crossplane.response import (
     write_status,
 )
 from function.crossplane.worlds import World
-from function.metrics import Metrics
-
-Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]
 
 # Crossplane calls again when something that it composed changes. Of a Secret that appears it hears nothing.
 SOON = timedelta(seconds=15)
 REFUSED = (InvalidClaim, InvalidInput)
-
-
-class FunctionRunner:
-    """The function as a gRPC service."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    async def RunFunction(  # noqa: N802 - the name is gRPC's
-        self, request: fnv1.RunFunctionRequest, _: Context
-    ) -> fnv1.RunFunctionResponse:
-        """Answer one call."""
-        with self._metrics.call() as call:
-            answer = run(request)
-            fatal = any(result.severity == fnv1.SEVERITY_FATAL for result in answer.results)
-            call.outcome = "refused" if fatal else "composed"
-        return answer
 
 
 def run(request: fnv1.RunFunctionRequest) -> fnv1.RunFunctionResponse:

@@ -13,7 +13,7 @@ from crossplane.function.runtime import SERVICE_NAMES, load_credentials
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # it has no stubs
 
-from function.fn import FunctionRunner
+from function.server.runner import FunctionRunner
 
 log = logging.get_logger()
 

@@ -9,9 +9,9 @@ import click
 from crossplane.function import cli, logging
 from prometheus_client import CollectorRegistry, start_http_server
 
-from function.fn import FunctionRunner
-from function.metrics import Metrics
-from function.serve import Server
+from function.server.metrics import Metrics
+from function.server.runner import FunctionRunner
+from function.server.serve import Server
 
 MESSAGE_SIZE_MB = 16
 

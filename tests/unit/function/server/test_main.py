@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
-from function.main import main
-from function.metrics import Metrics
+from function.server.main import main
+from function.server.metrics import Metrics
 
 
 def test_help_shows_every_address_and_the_size_of_messages() -> None:

@@ -8,7 +8,7 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from function.claim import secrets
 from function.claim.xr import Agent, InvalidClaim
-from function.composition.compose import compose, unknown
+from function.composition.compose import compose, operators_to_ask_about
 from function.composition.conditions import conditions, must_wait, news, progress, refusal, status
 from function.crossplane.options import InvalidInput
 from function.crossplane.request import read_agent, read_cluster, read_composite, read_options, read_world
@@ -53,7 +53,7 @@ def _compose(
     cluster = read_cluster(request, world, named)
     outcomes = compose(agent, cluster)
     said = conditions(outcomes)
-    require_definitions(answer, world, unknown(agent, cluster))
+    require_definitions(answer, world, operators_to_ask_about(agent, cluster))
     require_secrets(answer, agent.namespace, named if named and cluster.secrets is not None else ())
     write_resources(answer, outcomes, world, wait=must_wait(outcomes))
     write_status(answer, status(agent, cluster, outcomes))

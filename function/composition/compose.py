@@ -18,8 +18,8 @@ from function.composition.resources import (
     service_account,
     streams_job,
 )
+from function.composition.secrets_step import SecretsStep
 from function.composition.steps import Outcome, Outcomes, Step
-from function.composition.supply import Supply
 
 FETCHED = (
     Step(
@@ -42,11 +42,11 @@ FETCHED = (
     ),
     Step("registry-secret", external_secret.registry, operator=EXTERNAL_SECRETS, wanted=external_secret.wants_registry),
 )
-STEPS: tuple[Step | Supply, ...] = (
+STEPS: tuple[Step | SecretsStep, ...] = (
     Step("service-account", service_account.build),
     Step("network-policy", network_policy.build),
     *FETCHED,
-    Supply("secrets", after=tuple(step.name for step in FETCHED)),
+    SecretsStep("secrets", after=tuple(step.name for step in FETCHED)),
     Step(
         "streams",
         streams_job.build,
@@ -86,8 +86,8 @@ def compose(agent: Agent, cluster: Cluster) -> Outcomes:
     return outcomes
 
 
-def unknown(agent: Agent, cluster: Cluster) -> Iterator[Operator]:
-    """The operators to ask about. A definition is long, so not where what it defines is observed already."""
+def operators_to_ask_about(agent: Agent, cluster: Cluster) -> Iterator[Operator]:
+    """Those of all wanted steps. A definition is long, so not where what it defines is observed already."""
     for step in STEPS:
         if isinstance(step, Step) and step.operator and step.wanted(agent) and step.name not in cluster.resources:
             yield step.operator

@@ -7,7 +7,7 @@ import pytest
 
 from function.claim.secrets import used
 from function.claim.xr import Agent
-from function.composition.compose import compose, unknown
+from function.composition.compose import compose, operators_to_ask_about
 from function.composition.manifest import Manifest
 from function.composition.observed import Cluster, Observed
 from function.composition.operators import ALL, EXTERNAL_SECRETS, KEDA, POD_MONITORS, PROMETHEUS_RULES
@@ -149,9 +149,9 @@ def test_operators_are_asked_for_where_what_they_define_is_wanted_and_not_observ
     agent: Agent, claim: Callable[..., Agent]
 ) -> None:
     store = claim(secretStore=STORE, monitoring={"alerts": False})
-    assert [*unknown(agent, seen(agent, {}))] == [POD_MONITORS, PROMETHEUS_RULES, KEDA]
-    assert {*unknown(store, seen(store, {}))} == {EXTERNAL_SECRETS, POD_MONITORS, KEDA}
-    assert [*unknown(agent, seen(agent, EVERYTHING))] == []
+    assert [*operators_to_ask_about(agent, seen(agent, {}))] == [POD_MONITORS, PROMETHEUS_RULES, KEDA]
+    assert {*operators_to_ask_about(store, seen(store, {}))} == {EXTERNAL_SECRETS, POD_MONITORS, KEDA}
+    assert [*operators_to_ask_about(agent, seen(agent, EVERYTHING))] == []
 
 
 def seen(

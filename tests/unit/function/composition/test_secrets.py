@@ -10,7 +10,7 @@ from contract import Env
 from function.claim import secrets
 from function.claim.secrets import Secret
 from function.claim.xr import Agent
-from function.composition import missing
+from function.composition import missing_secrets
 from function.composition.observed import Cluster
 from function.composition.readiness import Verdict
 from function.composition.resources import deployment, streams_job
@@ -110,7 +110,7 @@ def test_all_that_the_pods_do_not_do_without_is_needed(claim: Callable[..., Agen
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (None, missing.NOT_CHECKED),
+        (None, missing_secrets.NOT_CHECKED),
         ({}, Verdict(ready=False, reason="Waiting", message="Not known yet: one, other")),
         ({"one": {"a", "b"}, "other": {"d"}}, Verdict(ready=True, reason="Available")),
         (
@@ -131,7 +131,7 @@ def test_what_is_missing_is_named_with_the_field_that_names_it(
     found: Mapping[str, set[str] | None] | None, verdict: Verdict
 ) -> None:
     known = None if found is None else {name: keys if keys is None else frozenset(keys) for name, keys in found.items()}
-    assert missing.judge([ONE, OTHER], Cluster(secrets=known)) == verdict
+    assert missing_secrets.judge([ONE, OTHER], Cluster(secrets=known)) == verdict
 
 
 def references(

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 from function.claim import secrets
 from function.claim.xr import Agent
-from function.composition import missing
+from function.composition import missing_secrets
 from function.composition.observed import Cluster
 from function.composition.readiness import Verdict
 from function.composition.steps import NOT_ASKED_FOR, Outcome, Outcomes
 
 
 @dataclass(frozen=True)
-class Supply:
+class SecretsStep:
     """Comes after the steps that fetch Secrets from a store; pods come after it."""
 
     name: str
@@ -25,11 +25,11 @@ class Supply:
                 return Outcome(self.name, outcome.verdict)
         made = {outcome.manifest["spec"]["target"]["name"] for outcome in asked if outcome.manifest}
         wanted = [secret for secret in secrets.used(agent) if secret.name not in made]
-        verdict = missing.judge(wanted, cluster)
+        verdict = missing_secrets.judge(wanted, cluster)
         for outcome in asked:
             if outcome.skipped:
                 verdict = _without_store(outcome.verdict, verdict)
-        lacks = tuple(dict.fromkeys(f"Secret/{secret.name}" for secret in missing.lacking(wanted, cluster)))
+        lacks = tuple(dict.fromkeys(f"Secret/{secret.name}" for secret in missing_secrets.lacking(wanted, cluster)))
         return Outcome(self.name, verdict, skipped=verdict.ready, lacks=lacks)
 
 

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-import grpc
 from crossplane.function import response as sdk
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function import secrets
-from function.compose import compose, unknown
-from function.conditions import conditions, must_wait, news, progress, refusal, status
-from function.metrics import Metrics
-from function.options import InvalidInput
-from function.request import read_agent, read_cluster, read_composite, read_options, read_world
-from function.response import (
+from function.claim import secrets
+from function.claim.xr import Agent, InvalidClaim
+from function.composition.compose import compose, operators_to_ask_about
+from function.composition.conditions import conditions, must_wait, news, progress, refusal, status
+from function.crossplane.options import InvalidInput
+from function.crossplane.request import read_agent, read_cluster, read_composite, read_options, read_world
+from function.crossplane.response import (
     refuse,
     require_definitions,
     require_secrets,
@@ -22,31 +21,11 @@ from function.response import (
     write_resources,
     write_status,
 )
-from function.worlds import World
-from function.xr import Agent, InvalidClaim
-
-Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]
+from function.crossplane.worlds import World
 
 # Crossplane calls again when something that it composed changes. Of a Secret that appears it hears nothing.
 SOON = timedelta(seconds=15)
 REFUSED = (InvalidClaim, InvalidInput)
-
-
-class FunctionRunner:
-    """The function as a gRPC service."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    async def RunFunction(  # noqa: N802 - the name is gRPC's
-        self, request: fnv1.RunFunctionRequest, _: Context
-    ) -> fnv1.RunFunctionResponse:
-        """Answer one call."""
-        with self._metrics.call() as call:
-            answer = run(request)
-            fatal = any(result.severity == fnv1.SEVERITY_FATAL for result in answer.results)
-            call.outcome = "refused" if fatal else "composed"
-        return answer
 
 
 def run(request: fnv1.RunFunctionRequest) -> fnv1.RunFunctionResponse:
@@ -74,7 +53,7 @@ def _compose(
     cluster = read_cluster(request, world, named)
     outcomes = compose(agent, cluster)
     said = conditions(outcomes)
-    require_definitions(answer, world, unknown(agent, cluster))
+    require_definitions(answer, world, operators_to_ask_about(agent, cluster))
     require_secrets(answer, agent.namespace, named if named and cluster.secrets is not None else ())
     write_resources(answer, outcomes, world, wait=must_wait(outcomes))
     write_status(answer, status(agent, cluster, outcomes))

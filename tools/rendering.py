@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from function import secrets, xr
+from function.claim import secrets, xr
 from tools import crossplanes, toolchain
 from tools.crossplanes import V2, Package, composite_name
 

@@ -10,9 +10,9 @@ from contract import Env
 from executor.__main__ import cli
 from executor.broker.layout import layout
 from executor.settings import Group, NatsSettings, PostgresSettings, ServiceSettings, Settings
-from function.resources import deployment, scaled_object, streams_job
-from function.resources import service as service_resource
-from function.xr import parse
+from function.claim.xr import parse
+from function.composition.resources import deployment, scaled_object, streams_job
+from function.composition.resources import service as service_resource
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = sorted(path for path in (ROOT / "examples").glob("*.yaml") if "AgentExecutor" in path.read_text())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from function.targets import ASKED
+from function.crossplane.targets import ASKED
 from tests.golden.conftest import EXPECTED, NEWEST, OLDER, Compare, Validate
 from tests.golden.test_golden import CASES, CLAIM, CLAIMS, EXAMPLES, ROLLING
 from tools import direct

@@ -15,7 +15,7 @@ from contract import HEALTH_PATH, READY_PATH, Env
 from executor import embedded
 from executor.embedded.loopback import HOST, free_port, http_ok
 from executor.embedded.model import scripted
-from function.resources.pod import USER
+from function.composition.resources.pod import USER
 from tools import containers, demo, demo_job, direct
 from tools.containers import Locally
 from tools.demo_claim import CLAIM, pod_containers

@@ -12,11 +12,13 @@ from crossplane.function import resource, response, runtime
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
-from function import operators, options, secrets, xr
-from function.compose import compose
-from function.conditions import conditions, status
-from function.observed import Cluster, Observed
-from function.response import write_conditions
+from function.claim import secrets, xr
+from function.composition import operators
+from function.composition.compose import compose
+from function.composition.conditions import conditions, status
+from function.composition.observed import Cluster, Observed
+from function.crossplane import options
+from function.crossplane.response import write_conditions
 
 MEGABYTES = 16
 Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]

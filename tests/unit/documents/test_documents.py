@@ -9,7 +9,7 @@ import yaml
 
 from executor.agents import definition
 from executor.jobs.events import parse
-from function import xr
+from function.claim import xr
 from tools import reference
 
 ROOT = Path(__file__).parents[3]

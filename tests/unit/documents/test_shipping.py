@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from executor.settings import Settings
-from function import secrets, xr
-from function.main import main as function
-from function.resources.pod import USER
+from function.claim import secrets, xr
+from function.composition.resources.pod import USER
+from function.server.main import main as function
 from tools import version
 from tools.lint import DOCKERFILES
 from tools.packages.release import CONFIGURATIONS, Release

@@ -5,8 +5,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from function.schema.fields import QUALIFIED
-from function.xr import InvalidClaim, parse
+from function.claim.schema.fields import QUALIFIED
+from function.claim.xr import InvalidClaim, parse
 from tools import rendering
 
 XRD = yaml.safe_load(rendering.XRD.read_text())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from function.xr import Agent, parse
+from function.claim.xr import Agent, parse
 
 IMAGE = "registry.example/team/app:v1"
 

@@ -8,11 +8,11 @@ from typing import Any
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.json_format import MessageToDict
 
-from function import operators
+from function.claim.secrets import Secret, used
+from function.claim.xr import parse
+from function.composition import operators
+from function.crossplane.targets import PREFIX
 from function.fn import run
-from function.secrets import Secret, used
-from function.targets import PREFIX
-from function.xr import parse
 from tools.crossplanes import CROSSPLANES, Crossplane, Document
 
 MOST_ROUNDS = 5  # of requirements, after which Crossplane gives up

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from function.conditions import STEP_OF_CONDITION
+from function.composition.conditions import STEP_OF_CONDITION
 from tests.unit.function.claims import SCHEMA, SPEC, refusal_of, schema_claims
 from tools import apis, crossplanes, rendering
 from tools.crossplanes import V2, Package

@@ -6,9 +6,9 @@ import pytest
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf.json_format import MessageToDict, ParseDict
 
+from function.claim.xr import parse
+from function.composition.resources import network_policy
 from function.fn import run
-from function.resources import network_policy
-from function.xr import parse
 
 KEDA = "scaledobjects.keda.sh"
 CLAIM = "TARGET_COMPOSITE_AND_CLAIM"

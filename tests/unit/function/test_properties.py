@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function.compose import STEPS
+from function.composition.compose import STEPS
 from function.fn import run
 from tests.unit.function.claims import schema_claims
 from tests.unit.function.simulation import SimulatedCluster, serialized

@@ -9,8 +9,8 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function import operators
-from function.targets import ASKED
+from function.composition import operators
+from function.crossplane.targets import ASKED
 from tests.unit.function.simulation import CANARY, SimulatedCluster, serialized
 from tools.crossplanes import CROSSPLANES, Crossplane
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from executor.__main__ import cli as executor
-from function.main import main as function
+from function.server.main import main as function
 from tools import version
 from tools.images.__main__ import PROGRAMS
 from tools.packages.release import CONFIGURATIONS, FUNCTION, Release

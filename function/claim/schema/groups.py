@@ -1,0 +1,280 @@
+"""The optional groups of a claim's spec. A rule over several fields stands twice: for the function, and as CEL."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+import contract
+from function.claim.schema import fields
+
+
+def rules(*pairs: tuple[str, str]) -> ConfigDict:
+    """CEL rules with their messages, for the API server to enforce."""
+    return ConfigDict(
+        json_schema_extra={"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+    )
+
+
+class Group(BaseModel):
+    """Fields that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+MOST_AT_ONCE = 1000  # what the executor takes
+ORDERED = "minReplicas must not be greater than maxReplicas"
+DRAINS_TO_ZERO = "minReplicas must be 0 where mode is drain: replicas go only when no job is left, and then all of them"
+
+
+class Scaling(Group):
+    """How the number of replicas follows the lag of the consumer."""
+
+    model_config = rules(
+        ("self.minReplicas <= self.maxReplicas", ORDERED),
+        ("self.mode != 'drain' || self.minReplicas == 0", DRAINS_TO_ZERO),
+    )
+
+    monitoring_endpoint: fields.Endpoint | None = Field(
+        default=None,
+        description="The host:port of NATS's HTTP monitoring. By default derived from a natsUrl that names a Service.",
+        examples=["nats-headless.nats.svc.cluster.local:8222"],
+    )
+    account: fields.Account = Field(default="$G", description="The NATS account that the stream belongs to.")
+    lag_threshold: int = Field(
+        default=contract.DEFAULT_CONCURRENCY, ge=1, le=10000, description="The jobs per replica that scaling aims at."
+    )
+    concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_AT_ONCE,
+        description="The jobs that one replica takes at once. By default lagThreshold, so that replicas are neither "
+        "idle nor too few.",
+        examples=[5],
+    )
+    min_replicas: int = Field(
+        default=1, ge=0, le=1000, description="The fewest replicas. With 0 the service sleeps while there is no job."
+    )
+    max_replicas: int = Field(default=10, ge=1, le=1000, description="The most replicas.")
+    mode: Literal["gradual", "drain"] = Field(
+        default="gradual",
+        description="How replicas go. gradual: one at a time, each with the time to hand its jobs on. drain: none "
+        "while any job is waiting or running, then all; needs minReplicas 0.",
+    )
+    polling_seconds: int = Field(
+        default=10,
+        ge=1,
+        le=300,
+        description="How often the lag is looked at; the longest that a job waits for a sleeping service.",
+    )
+    cooldown_seconds: int = Field(
+        default=300, ge=0, le=86400, description="How long there must have been no job before the last replica goes."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(ORDERED)
+        if self.mode == "drain" and self.min_replicas:
+            raise ValueError(DRAINS_TO_ZERO)
+        return self
+
+
+class Streams(Group):
+    """Who makes the streams on the broker, and how they are named and kept."""
+
+    provisioning: Literal["Job", "None"] = Field(
+        default="Job",
+        description="Job: the claim's own Job creates and updates the streams and the consumer. None: the platform "
+        "has made them, and the service is not ready before they are there.",
+    )
+    subject_prefix: fields.Subject = Field(
+        default=contract.DEFAULT_SUBJECT_PREFIX,
+        description="The beginning of all subjects; services on one broker need different ones.",
+    )
+    replicas: int = Field(default=1, ge=1, le=5, description="On how many servers of the broker each stream is kept.")
+    jobs_max_age_hours: int = Field(default=24, ge=1, le=8760, description="How long a job may wait to be worked.")
+    results_max_age_hours: int = Field(
+        default=24, ge=1, le=8760, description="How long results can be read from their stream."
+    )
+    dead_letters_max_age_hours: int = Field(default=720, ge=1, le=87600, description="How long dead letters are kept.")
+
+
+class Nats(Group):
+    """How the broker is entered."""
+
+    credentials_secret: fields.SecretName | None = Field(
+        default=None,
+        description="The Secret with the credentials for a broker with accounts. By default none are sent.",
+        examples=["agent-executor-nats"],
+    )
+    credentials: Literal["password", "creds"] = Field(
+        default="password",
+        description="What that Secret holds. password: NATS_USER and NATS_PASSWORD. creds: NATS_CREDS, the text of a "
+        "creds file.",
+    )
+    ca_secret: fields.SecretName | None = Field(
+        default=None,
+        description="The Secret with the broker's certificate authority under ca.crt, for tls:// with a private one.",
+        examples=["nats-ca"],
+    )
+
+
+class Postgres(Group):
+    """How the database is reached."""
+
+    secret_keys: Literal["env", "crossplane", "cnpg"] = Field(
+        default="env",
+        description="The keys in postgresConnectionSecret. env: POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. "
+        "crossplane: endpoint, port, database, username, password. cnpg: host, port, dbname, username, password.",
+    )
+    ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = Field(
+        default=None,
+        description="libpq's sslmode. By default verify-full with a caSecret, and libpq's own default without.",
+        examples=["require"],
+    )
+    ca_secret: fields.SecretName | None = Field(
+        default=None,
+        description="The Secret with the database's certificate authority under ca.crt.",
+        examples=["postgres-ca"],
+    )
+
+
+class Dragonfly(Group):
+    """How the server that events are streamed through is reached."""
+
+    secret_keys: Literal["env", "crossplane"] = Field(
+        default="env",
+        description="The keys in dragonflyConnectionSecret. env: DRAGONFLY_HOST, _PORT, _PASSWORD. crossplane: "
+        "endpoint, port, password. The password may be missing.",
+    )
+    password: bool = Field(
+        default=True,
+        description="Whether a secretStore has a password for it. Without a secretStore the Secret decides.",
+    )
+
+
+class Llm(Group):
+    """Where the model providers are, if not at their own addresses."""
+
+    openai_base_url: fields.HttpUrl | None = Field(
+        default=None, description="A gateway that speaks OpenAI's protocol.", examples=["https://llm.example/v1"]
+    )
+    anthropic_base_url: fields.HttpUrl | None = Field(
+        default=None,
+        description="A gateway that speaks Anthropic's protocol.",
+        examples=["https://llm.example/anthropic"],
+    )
+
+
+class SecretStore(Group):
+    """The Secrets that External Secrets fetches from a store, each below the prefix."""
+
+    name: fields.ObjectName = Field(description="The name of the store.", examples=["team-store"])
+    kind: Literal["ClusterSecretStore", "SecretStore"] = Field(
+        default="ClusterSecretStore", description="Whether the store is the platform's or the namespace's own."
+    )
+    prefix: fields.StorePath = Field(
+        description="Where the store keeps this service's values: <prefix>/postgres/host, port, db, user, password; "
+        "<prefix>/dragonfly/host, port, password; <prefix>/openai_api_key, anthropic_api_key; "
+        "<prefix>/registry/username, password.",
+        examples=["/team/prod/agent-executor"],
+    )
+    registry_prefix: fields.StorePath | None = Field(
+        default=None,
+        description="Where username and password of the image's registry are. By default <prefix>/registry.",
+        examples=["/team/prod/registry"],
+    )
+    refresh_interval: fields.Interval = Field(default="1h", description="How often the values are fetched again.")
+    api_version: Literal["v1", "v1beta1"] = Field(
+        default="v1", description="The version of external-secrets.io that the cluster serves: v1beta1 before 0.16."
+    )
+    provides: tuple[Literal["postgres", "dragonfly", "openai", "anthropic", "registry"], ...] = Field(
+        default=("postgres", "dragonfly", "openai", "anthropic", "registry"),
+        max_length=5,
+        strict=False,
+        description="What the store holds; the other Secrets must be there without it. registry makes the first of "
+        "imagePullSecrets, if there is one, for the registry that the image begins with.",
+    )
+
+
+class Drain(Group):
+    """What a pod does when it is told to stop."""
+
+    seconds: int = Field(
+        default=contract.DEFAULT_DRAIN_SECONDS,
+        ge=1,
+        le=3600,
+        description="The time that running jobs get to reach their next step before another pod goes on with them.",
+    )
+
+
+NOWHERE = "targets are required where egress is Restricted: where the databases and models are, only Secrets say"
+ONE_PLACE = "exactly one of namespace and cidr is required"
+
+
+class EgressTarget(Group):
+    """A place that pods may connect to."""
+
+    model_config = rules(("has(self.namespace) != has(self.cidr)", ONE_PLACE))
+
+    namespace: fields.Namespace | None = Field(
+        default=None, description="All pods of a namespace of this cluster.", examples=["databases"]
+    )
+    cidr: fields.Cidr | None = Field(
+        default=None,
+        description="All addresses of a network, but for the cloud's metadata address.",
+        examples=["10.0.0.0/8"],
+    )
+    ports: tuple[fields.Port, ...] = Field(
+        default=(), max_length=16, strict=False, description="The TCP ports. By default all.", examples=[[5432]]
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.namespace is None) == (self.cidr is None):
+            raise ValueError(ONE_PLACE)
+        return self
+
+
+class Network(Group):
+    """Who may call the pods, and what they may call. The rules of a NetworkPolicy."""
+
+    model_config = rules(("self.egress != 'Restricted' || (has(self.targets) && size(self.targets) > 0)", NOWHERE))
+
+    ingress_namespaces: tuple[fields.Namespace, ...] = Field(
+        default=("monitoring",),
+        max_length=16,
+        strict=False,
+        description="The namespaces, besides the claim's own, whose pods may call the service and scrape its metrics.",
+    )
+    egress: Literal["Open", "Restricted"] = Field(
+        default="Open",
+        description="Open: everything but the cloud's metadata address. Restricted: DNS, the NATS Services that "
+        "natsUrl names, and the targets.",
+    )
+    targets: tuple[EgressTarget, ...] = Field(
+        default=(), max_length=32, strict=False, description="What pods may connect to where egress is Restricted."
+    )
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.egress == "Restricted" and not self.targets:
+            raise ValueError(NOWHERE)
+        return self
+
+
+class Monitoring(Group):
+    """What the Prometheus operator is told, where it is installed."""
+
+    pod_monitor: bool = Field(default=True, description="Whether the pods' metrics are scraped.")
+    alerts: bool = Field(
+        default=True, description="Whether there are alerts on lag, failures, dead letters and restarts."
+    )
+    scrape_seconds: int = Field(default=30, ge=5, le=300, description="How often metrics are scraped.")
+    labels: dict[fields.LabelKey, fields.LabelValue] = Field(
+        default={},
+        max_length=16,
+        description="Labels of the PodMonitor and the PrometheusRule, by which a Prometheus chooses them.",
+        examples=[{"release": "prometheus"}],
+    )

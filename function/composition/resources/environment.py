@@ -1,0 +1,112 @@
+"""The environment of the executor's containers, as the contract spells it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import contract
+from contract import Env
+from function.claim import secrets
+from function.claim.secrets import Authority, Secret
+from function.claim.xr import Agent
+
+Variables = list[dict[str, Any]]
+
+HOUR = 3600
+
+
+def serve(agent: Agent) -> Variables:
+    """All that the service reads."""
+    return [
+        *_runtime(agent),
+        *_broker(agent),
+        *_postgres(agent),
+        *_from(secrets.dragonfly(agent)),
+        *_models(agent),
+        *_own(agent),
+    ]
+
+
+def migrate(agent: Agent) -> Variables:
+    """The connection to Postgres."""
+    return [*_postgres(agent), *_own(agent)]
+
+
+def streams(agent: Agent) -> Variables:
+    """The broker, and how what lies on it is to be."""
+    wanted = agent.spec.streams
+    settings = {
+        Env.EXECUTOR_STREAM_REPLICAS: wanted.replicas,
+        Env.EXECUTOR_JOBS_MAX_AGE_SECONDS: wanted.jobs_max_age_hours * HOUR,
+        Env.EXECUTOR_RESULTS_MAX_AGE_SECONDS: wanted.results_max_age_hours * HOUR,
+        Env.EXECUTOR_DEAD_LETTERS_MAX_AGE_SECONDS: wanted.dead_letters_max_age_hours * HOUR,
+    }
+    return [*_broker(agent), *_literal(settings)]
+
+
+def _runtime(agent: Agent) -> Variables:
+    return _literal(
+        {
+            Env.PORT: contract.PORT,
+            Env.EXECUTOR_NAME: agent.name,
+            Env.EXECUTOR_CONCURRENCY: agent.concurrency,
+            Env.EXECUTOR_DRAIN_SECONDS: agent.spec.drain.seconds,
+        }
+    )
+
+
+def _broker(agent: Agent) -> Variables:
+    named = {
+        Env.NATS_URL: agent.spec.nats_url,
+        Env.NATS_STREAM_NAME: agent.spec.nats_stream_name,
+        Env.NATS_CONSUMER_GROUP: agent.consumer_group,
+        Env.EXECUTOR_SUBJECT_PREFIX: agent.spec.streams.subject_prefix,
+    }
+    credentials = [variable for secret in secrets.nats(agent) for variable in _from(secret)]
+    return [*_literal(named), *credentials, *_files(secrets.nats_authority(agent))]
+
+
+def _postgres(agent: Agent) -> Variables:
+    authority = secrets.postgres_authority(agent)
+    mode = agent.spec.postgres.ssl_mode or ("verify-full" if authority else None)
+    named = {Env.POSTGRES_SSLMODE: mode} if mode else {}
+    return [*_from(secrets.postgres(agent)), *_literal(named), *_files(authority)]
+
+
+def _models(agent: Agent) -> Variables:
+    addresses = {
+        Env.OPENAI_BASE_URL: agent.spec.llm.openai_base_url,
+        Env.ANTHROPIC_BASE_URL: agent.spec.llm.anthropic_base_url,
+    }
+    named = {variable: address for variable, address in addresses.items() if address}
+    return [*_from(secrets.llm_keys(agent)), *_literal(named)]
+
+
+def _own(agent: Agent) -> Variables:
+    """What the claim adds; its fields are named as Kubernetes names them."""
+    return [
+        variable.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True) for variable in agent.spec.pod.env
+    ]
+
+
+def _literal(values: Mapping[Env, object]) -> Variables:
+    return [{"name": variable.value, "value": str(value)} for variable, value in values.items()]
+
+
+def _files(authorities: Iterable[Authority]) -> Variables:
+    return _literal({authority.variable: authority.path for authority in authorities})
+
+
+def _from(secret: Secret) -> Variables:
+    return [
+        {
+            "name": variable.value,
+            "valueFrom": {
+                "secretKeyRef": {
+                    "name": secret.name,
+                    "key": key,
+                    **({"optional": True} if variable in secret.optional else {}),
+                }
+            },
+        }
+        for variable, key in secret.keys.items()
+    ]

@@ -1,1 +1,0 @@
-"""One module per composed kind, each with `build(agent)`; what several share is in metadata, environment and pod."""

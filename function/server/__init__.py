@@ -1,0 +1,1 @@
+"""The process: its command line, gRPC, health and metrics; nothing about what is composed comes in."""

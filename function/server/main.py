@@ -1,0 +1,58 @@
+"""The command `function-agent-executor`: the SDK's own options, plus health and metrics."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from crossplane.function import cli, logging
+from prometheus_client import CollectorRegistry, start_http_server
+
+from function.server.metrics import Metrics
+from function.server.runner import FunctionRunner
+from function.server.serve import Server
+
+MESSAGE_SIZE_MB = 16
+
+
+@click.command(context_settings={"default_map": {"max_recv_message_size": MESSAGE_SIZE_MB}})
+@click.version_option(package_name="agent-executor", prog_name="function-agent-executor")
+@cli.standard_options
+@click.option(
+    "--health-address",
+    default="",
+    envvar="HEALTH_ADDRESS",
+    help="Address of the gRPC health service, such as 0.0.0.0:8081. Empty for none.",
+)
+@click.option(
+    "--metrics-address",
+    default="",
+    envvar="METRICS_ADDRESS",
+    help="Address of the Prometheus metrics, such as 0.0.0.0:8080. Empty for none.",
+)
+def main(*, debug: bool, metrics_address: str, **server: Any) -> None:
+    """Serve the composition function that turns an AgentExecutor into its resources."""
+    logging.configure(logging.Level.DEBUG if debug else logging.Level.INFO)
+    registry = CollectorRegistry()
+    try:
+        with _metrics(metrics_address, registry):
+            asyncio.run(Server(**server).run(FunctionRunner(Metrics(registry))))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise click.ClickException(f"the function could not be served: {error}") from error
+
+
+@contextmanager
+def _metrics(address: str, registry: CollectorRegistry) -> Iterator[None]:
+    """Serve /metrics while the function runs."""
+    if not address:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    server, thread = start_http_server(int(port), host, registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -12,8 +12,9 @@ from executor import ledger
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.ledger import Ledger
+from tests.integration.checkpoints.graphs import GO, diamond
 from tests.integration.checkpoints.lab import Lab, at
-from tests.integration.checkpoints.scenarios import GO, Thread, diamond
+from tests.integration.checkpoints.thread import Thread
 
 pytestmark = pytest.mark.anyio
 

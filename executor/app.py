@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from executor import broker, checkpoints, ledger, progress
+from executor import broker, checkpoints, progress
 from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.api.server import serve as serve_http
@@ -17,6 +17,7 @@ from executor.api.state import State
 from executor.broker import Broker
 from executor.errors import TryAgain
 from executor.ledger import Ledger, Register
+from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -61,7 +62,7 @@ async def _work_until(stop: asyncio.Event, settings: Settings, state: State) -> 
 
 async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
     async with (
-        ledger.open_pool(settings.postgres) as pool,
+        open_pool(settings.postgres) as pool,
         checkpoints.open_savers(settings.checkpoints, settings.postgres, pool, state.metrics) as savers,
         progress.open_progress(settings.dragonfly) as stream,
         progress.open_reader(settings.dragonfly) as reader,

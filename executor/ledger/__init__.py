@@ -6,6 +6,5 @@ nothing. Time is the database's. No decision about a job may come in, but for wh
 
 from executor.ledger.ledger import Ledger
 from executor.ledger.register import Register
-from executor.postgres.pool import Pool, open_pool
 
-__all__ = ["Ledger", "Pool", "Register", "open_pool"]
+__all__ = ["Ledger", "Register"]

@@ -13,9 +13,10 @@ from langgraph.graph.state import CompiledStateGraph
 from nats.js.client import JetStreamContext
 
 from contract import Env
-from executor import broker, checkpoints, ledger, progress
+from executor import broker, checkpoints, progress
 from executor.agents.agents import Agents
 from executor.ledger import Ledger, Register
+from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -43,7 +44,7 @@ async def bare(_: Environment, jobs: int, at_once: int, watch: Watch) -> None:
 
 async def stock(environment: Environment, jobs: int, at_once: int, watch: Watch) -> None:
     """The graph with LangGraph's own saver, every step durable."""
-    async with ledger.open_pool(Settings.read(environment).postgres) as pool:
+    async with open_pool(Settings.read(environment).postgres) as pool:
         graph = three_nodes().compile(checkpointer=checkpoints.stock(pool))
         names = [uuid.uuid4().hex for _ in range(jobs)]
         with watch:
@@ -55,7 +56,7 @@ async def saved(environment: Environment, jobs: int, at_once: int, watch: Watch)
     settings = Settings.read(environment)
     names = [uuid.uuid4().hex for _ in range(jobs)]
     async with (
-        ledger.open_pool(settings.postgres) as pool,
+        open_pool(settings.postgres) as pool,
         checkpoints.open_savers(settings.checkpoints, settings.postgres, pool, Metrics()) as savers,
         await psycopg.AsyncConnection.connect(**settings.postgres.conninfo(), autocommit=True) as admin,
     ):
@@ -75,7 +76,7 @@ async def loop(environment: Environment, jobs: int, at_once: int, watch: Watch) 
     settings = Settings.read(environment)
     client = await nats.connect(settings.nats.url)
     js = client.jetstream()
-    async with ledger.open_pool(settings.postgres) as pool:
+    async with open_pool(settings.postgres) as pool:
         graph = three_nodes().compile(checkpointer=checkpoints.stock(pool))
         await _publish(js, settings, jobs)
         shares = [jobs // at_once + (index < jobs % at_once) for index in range(at_once)]
@@ -126,7 +127,7 @@ async def _by_hand(js: JetStreamContext, settings: Settings, graph: Any, share: 
 @asynccontextmanager
 async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resources]:
     async with (
-        ledger.open_pool(settings.postgres) as pool,
+        open_pool(settings.postgres) as pool,
         checkpoints.open_savers(settings.checkpoints, settings.postgres, pool, metrics) as savers,
         progress.open_progress(settings.dragonfly) as stream,
         progress.open_reader(settings.dragonfly) as reader,

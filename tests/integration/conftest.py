@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from contract import Env
+from executor.embedded import Servers
 from executor.embedded.commands import Service
 from executor.embedded.loopback import free_port
 from executor.embedded.model import Model
@@ -71,6 +72,20 @@ def http(shared: Shared) -> httpx.AsyncClient:
 async def own(provisioned: Environment) -> AsyncIterator[World]:
     """A world of the test's own, with nobody at work."""
     async with world(provisioned) as mine:
+        yield mine
+
+
+@pytest.fixture
+async def alone(own_servers: Servers, model: Model) -> AsyncIterator[World]:
+    """Servers that this test alone has, provisioned, and a world on them."""
+    environment = own_servers.environment() | {
+        Env.NATS_STREAM_NAME: "AGENT_EXECUTION",
+        Env.NATS_CONSUMER_GROUP: "workers",
+        Env.OPENAI_API_KEY: "scripted",
+        Env.OPENAI_BASE_URL: model.url,
+    }
+    await rig.provision(environment)
+    async with world(environment) as mine:
         yield mine
 
 

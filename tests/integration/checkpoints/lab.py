@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-from executor import checkpoints, ledger
+from executor import checkpoints
 from executor.jobs.job import Claim
+from executor.postgres.pool import open_pool
 from executor.settings import CheckpointSettings, PostgresSettings
 from executor.telemetry import Metrics
 
@@ -76,7 +77,7 @@ async def lab_on(postgres: PostgresSettings, **settings: str) -> AsyncIterator[L
     metrics = Metrics()
     chosen = CheckpointSettings.read({f"EXECUTOR_CHECKPOINT_{name.upper()}": value for name, value in settings.items()})
     async with (
-        ledger.open_pool(postgres) as pool,
+        open_pool(postgres) as pool,
         checkpoints.open_savers(chosen, postgres, pool, metrics) as savers,
         await psycopg.AsyncConnection.connect(**postgres.conninfo(), autocommit=True) as admin,
     ):

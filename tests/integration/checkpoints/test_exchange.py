@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from tests.integration.checkpoints.lab import Lab
-from tests.integration.checkpoints.scenarios import SCENARIOS, Thread
+from tests.integration.checkpoints.scenarios import SCENARIOS
+from tests.integration.checkpoints.thread import Thread
 
 pytestmark = pytest.mark.anyio
 

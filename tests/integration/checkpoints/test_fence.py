@@ -8,12 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from executor import ledger
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.ledger import Ledger
+from executor.postgres.pool import open_pool
+from tests.integration.checkpoints.graphs import GO, diamond
 from tests.integration.checkpoints.lab import Lab, at
-from tests.integration.checkpoints.scenarios import GO, Thread, diamond
+from tests.integration.checkpoints.thread import Thread
 
 pytestmark = pytest.mark.anyio
 
@@ -125,7 +126,7 @@ async def test_a_job_that_was_given_up_takes_no_checkpoint(lab: Lab, status: str
 async def test_neither_leases_nor_outcomes_wait_for_a_commit_but_a_claim_does(lab: Lab):
     """What migration 0002 is for: without its index a commit of checkpoints does not hold back a claim."""
     claim = await lab.claim(name := uuid.uuid4().hex)
-    async with connected(lab) as committing, ledger.open_pool(lab.postgres) as pool:
+    async with connected(lab) as committing, open_pool(lab.postgres) as pool:
         await committing.execute("SELECT FROM jobs WHERE job_id = %s FOR KEY SHARE", [name])
         async with asyncio.timeout(5):
             assert set(await Ledger(pool, 15.0).renew([claim])) == {name}

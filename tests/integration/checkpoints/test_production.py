@@ -19,8 +19,8 @@ from executor.checkpoints.statement import STATEMENT
 from executor.embedded.loopback import wait_until
 from executor.embedded.postgres import Postgres
 from executor.errors import TryAgain
+from tests.integration.checkpoints.graphs import chain
 from tests.integration.checkpoints.lab import Lab, at, lab_on
-from tests.integration.checkpoints.scenarios import chain
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,9 @@ import pytest
 
 from executor.errors import Misconfigured
 from executor.settings import CheckpointSettings
+from tests.integration.checkpoints.graphs import GO, diamond
 from tests.integration.checkpoints.lab import Lab, at, lab_on
-from tests.integration.checkpoints.scenarios import GO, Thread, diamond
+from tests.integration.checkpoints.thread import Thread
 
 pytestmark = pytest.mark.anyio
 

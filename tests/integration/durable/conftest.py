@@ -14,7 +14,7 @@ from tests import rig
 from tests.integration.durable.lab import Lab, lab_on
 from tests.integration.durable.steps import Steps
 from tests.integration.durable.workers import WAITS, Forked, quicken, shorten_ack_wait
-from tests.integration.world import World
+from tests.integration.world import World, unique
 from tests.rig import Environment
 
 
@@ -47,6 +47,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in WAITS:
         monkeypatch.setattr(module, name, getattr(module, name))
     quicken()
+
+
+@pytest.fixture
+def name() -> str:
+    """A job's id that no other has."""
+    return unique()
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from executor import ledger
 from executor.jobs.job import Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
-from executor.ledger import Ledger, Pool, Register
+from executor.ledger import Ledger, Register
+from executor.postgres.pool import Pool, open_pool
 from executor.settings import PostgresSettings
 
 LEASE = 30.0
@@ -120,5 +120,5 @@ def woken(wakes: Sequence[Wake], lab: Lab) -> list[tuple[str, int]]:
 
 @asynccontextmanager
 async def lab_on(postgres: PostgresSettings) -> AsyncIterator[Lab]:
-    async with ledger.open_pool(postgres) as pool:
+    async with open_pool(postgres) as pool:
         yield Lab(pool, Ledger(pool, LEASE), Register(pool))

@@ -6,67 +6,21 @@ answer must be; what must hold whatever happens is checked after each step.
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from executor.errors import LeaseLost
-from executor.jobs.job import Blocked, Busy, Claim, Finished, Wake
+from executor.jobs.job import Blocked, Claim, Finished, Wake
 from executor.settings import PostgresSettings
 from tests.integration.durable.lab import Lab, lab_on
+from tests.integration.durable.model import JOBS, Asked, Held, Model
 
 T = TypeVar("T")
 
-JOBS = ("a@t", "b@t", "c@t", "x@u")
-TERMINAL = ("completed", "failed", "cancelled")
 THEN = ("renews", "gives back", "completed", "interrupted", "sleeps on")  # what a sleeper does when it wakes
 ROUNDS = 60
-
-
-@dataclass
-class Row:
-    """What the model knows of a job that is in the ledger."""
-
-    name: str
-    place: int
-    status: str = "new"
-    epoch: int = 0
-    attempts: int = 0
-    leased: bool = False
-    begun: bool = False
-    cancelling: bool = False
-    wakes: int = 0
-
-    @property
-    def thread(self) -> str:
-        return self.name.partition("@")[2]
-
-    @property
-    def ended(self) -> bool:
-        return self.status in TERMINAL
-
-    @property
-    def unfinished(self) -> bool:
-        return self.status != "new" and not self.ended
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A message in the stream: the original or a wake."""
-
-    name: str
-    wake: int = 0
-
-
-@dataclass(eq=False)
-class Held:
-    """A worker's claim and the message that it has not acknowledged."""
-
-    name: str
-    claim: Claim
-    message: Asked
 
 
 class Book:
@@ -92,7 +46,7 @@ class Book:
         self._runner.close()
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(Model, RuleBasedStateMachine):
     """Rules are what may happen at any time; `book` is set by the test."""
 
     book: Book
@@ -100,11 +54,8 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.lab = self.book.renewed()
-        self.rows = {name: Row(name, place) for place, name in enumerate(JOBS, 1)}
-        self.messages = [Asked(name) for name in JOBS]
-        self.held: list[Held] = []
+        self.know_messages()
         self.ghosts: list[Held] = []
-        self.begins: list[str] = []
 
     # What senders do
 
@@ -292,24 +243,6 @@ class Machine(RuleBasedStateMachine):
         elif isinstance(got, Finished):
             self.messages.remove(message)
 
-    def note_begun(self, row: Row, claim: Claim, message: Asked) -> None:
-        assert (claim.epoch, claim.attempt, claim.cancelling) == (row.epoch + 1, row.attempts + 1, row.cancelling)
-        if not row.begun:
-            self.begins.append(row.name)
-        row.status, row.epoch, row.attempts = "running", claim.epoch, claim.attempt
-        row.leased = row.begun = True
-        if message in self.messages:
-            self.held.append(Held(row.name, claim, message))
-
-    def expected(self, row: Row) -> type:
-        if row.ended or row.status == "interrupted":
-            return Finished
-        if row.status == "running" and row.leased:
-            return Busy
-        others = [other for other in self.rows.values() if other.thread == row.thread and other is not row]
-        first = any(other.unfinished and (other.begun or other.place < row.place) for other in others)
-        return Blocked if first and not row.begun else Claim
-
     def write(self, held: Held, status: str) -> bool:
         """Whether the outcome was written, which only the owner's may be."""
         row = self.rows[held.name]
@@ -330,34 +263,12 @@ class Machine(RuleBasedStateMachine):
         if self.owns(held):
             row.status, row.leased, row.attempts = "queued", False, row.attempts - unused
 
-    def owns(self, held: Held) -> bool:
-        row = self.rows[held.name]
-        return row.status == "running" and row.epoch == held.claim.epoch
-
-    def acknowledge(self, held: Held) -> None:
-        if held.message in self.messages:
-            self.messages.remove(held.message)
-
     def wake(self, thread: str) -> None:
         woken = self.book.do(self.lab.settle(thread))
         names = [name for name in self.nexts() if name.endswith(thread)]
         assert [self.lab.named(wake.job_id) for wake in woken] == [name.partition("@")[0] for name in names]
         for name in names:
             self.note_woken(name)
-
-    def nexts(self) -> list[str]:
-        """Whoever is next on each free thread."""
-        names = []
-        for thread in ("t", "u"):
-            mine = [row for row in self.rows.values() if row.thread == thread and row.unfinished]
-            if not any(row.begun or row.status == "queued" for row in mine):
-                names += [row.name for row in mine if row.status == "parked"][:1]
-        return names
-
-    def note_woken(self, name: str) -> None:
-        row = self.rows[name]
-        row.status, row.wakes = "queued", row.wakes + 1
-        self.messages.append(Asked(name, row.wakes))
 
     def drawn(self, data: st.DataObject, held: list[Held]) -> Held:
         return data.draw(st.sampled_from(held))

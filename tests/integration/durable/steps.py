@@ -2,15 +2,18 @@
 
 import asyncio
 import operator
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
 
 from tests.integration.world import enveloped
 
 NODES = "abc"
+AWAY = OSError("the world is away")
 Act = Callable[[], Awaitable[Any]]
 
 
@@ -50,6 +53,26 @@ class Steps:
 def until(event: asyncio.Event) -> Act:
     """A step that ends when the event comes."""
     return event.wait
+
+
+def fails(times: int = sys.maxsize, error: Exception = AWAY) -> Act:
+    """Fails so many times, then works."""
+    left = iter(range(times))
+
+    async def act() -> None:
+        if next(left, None) is not None:
+            raise error
+
+    return act
+
+
+def asks(*questions: str) -> Act:
+    """One interrupt after another; the answers become the step's."""
+
+    async def act() -> str:
+        return "+".join([interrupt(question) for question in questions])
+
+    return act
 
 
 def job(job_id: str, thread: str | None = None, **attributes: Any) -> dict[str, Any]:

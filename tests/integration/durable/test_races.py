@@ -4,16 +4,19 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from random import Random
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.jobs.job import Blocked, Busy, Claim
-from executor.ledger import Ledger, Pool, sql
+from executor.ledger import Ledger, sql
 from executor.ledger.ledger import waiting_columns
 from tests.integration.durable.lab import woken
+
+if TYPE_CHECKING:
+    from executor.postgres.pool import Pool
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,6 @@
 """What is large, and what is old."""
 
 import json
-import uuid
 
 import httpx
 import pytest
@@ -16,11 +15,6 @@ from tests.integration.durable.workers import working
 from tests.integration.world import STRUCTURED, deep, event, says
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
-
-
-@pytest.fixture
-def name():
-    return f"job-{uuid.uuid4().hex[:8]}"
 
 
 def large(name, size):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import READY_PATH, Env
-from executor import app, broker, checkpoints, ledger, progress
+from executor import app, broker, checkpoints, progress
 from executor.agents.agents import Agents
 from executor.api.service import Request
 from executor.broker import broker as taking
@@ -25,8 +25,9 @@ from executor.broker.layout import layout
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.events import parse
-from executor.ledger import Ledger, Pool, Register, sql
+from executor.ledger import Ledger, Register, sql
 from executor.postgres import pool
+from executor.postgres.pool import Pool, open_pool
 from executor.service import Resources, Service
 from executor.settings import NatsSettings, Settings
 from executor.telemetry import Metrics
@@ -157,7 +158,7 @@ class Running:
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Connections of a service."""
     async with (
-        ledger.open_pool(settings.postgres) as connections,
+        open_pool(settings.postgres) as connections,
         checkpoints.open_savers(settings.checkpoints, settings.postgres, connections, Metrics()) as savers,
         progress.open_progress(settings.dragonfly) as stream,
         progress.open_reader(settings.dragonfly) as reader,

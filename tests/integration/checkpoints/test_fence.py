@@ -26,7 +26,7 @@ async def run(lab: Lab, saver: Any, name: str) -> Any:
 
 def before_nth_unit(saver, nth: int, act) -> None:
     """Let `act` happen just before the saver's nth unit goes to the committer."""
-    commit, units = saver._outgoing._commit, []
+    commit, units = saver._buffer._commit, []
 
     def acting(unit):
         units.append(unit)
@@ -38,7 +38,7 @@ def before_nth_unit(saver, nth: int, act) -> None:
         await act()
         await commit(unit)
 
-    saver._outgoing._commit = acting
+    saver._buffer._commit = acting
 
 
 @pytest.mark.parametrize("nth", range(1, 6))
@@ -62,13 +62,13 @@ async def test_nothing_is_written_after_a_theft(lab: Lab, nth: int):
 
 async def test_the_diamond_makes_five_units(lab: Lab):
     saver, units = await lab.saver(name := uuid.uuid4().hex), list[Any]()
-    commit = saver._outgoing._commit
+    commit = saver._buffer._commit
 
     def counting(unit: Any) -> Any:
         units.append(unit)
         return commit(unit)
 
-    saver._outgoing._commit = counting
+    saver._buffer._commit = counting
     await run(lab, saver, name)
     assert len(units) == 5, "test_nothing_is_written_after_a_theft must try as many points"
 

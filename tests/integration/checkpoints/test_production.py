@@ -227,14 +227,14 @@ async def test_a_drained_run_is_committed_when_it_ends(lab: Lab):
 
 async def test_a_cancelled_run_is_committed_when_it_ends(lab: Lab):
     saver = await lab.saver(name := uuid.uuid4().hex)
-    commit, cancelled = saver._outgoing._commit, asyncio.Event()
+    commit, cancelled = saver._buffer._commit, asyncio.Event()
 
     def cancelling(unit):
         asyncio.get_running_loop().call_soon(working.cancel)
         cancelled.set()
         return commit(unit)
 
-    saver._outgoing._commit = cancelling
+    saver._buffer._commit = cancelling
     graph = three().copy(update={"checkpointer": saver})
     working = asyncio.create_task(graph.ainvoke({"notes": []}, at(name), durability="sync"))
     with pytest.raises(asyncio.CancelledError):

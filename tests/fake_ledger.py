@@ -134,8 +134,8 @@ class FakeLedger:
         self._promise(claim.job_id, outcome.messages)
         self.journal.append(("finish", claim.job_id, outcome.status))
 
-    async def settle(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
-        await self._call("settle")
+    async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
+        await self._call("mark_and_wake")
         self._mark(published)
         return [self._wake(job_id) for job_id in self._next(thread_id)[:1]]
 

@@ -36,7 +36,6 @@ class FakeDelivery:
     sequence: int = 1
     subject: str = "agent.execute.test"
     stream: str = "AGENT_EXECUTION"
-    is_first: bool = True
 
     async def ack(self) -> None:
         self.journal.append(("ack", self.sequence))

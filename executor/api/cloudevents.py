@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from executor.api.problems import Problem, field_of
-from executor.api.service import JobService
-from executor.api.service import Request as Asked
+from executor.api.service import JobService, SubmittedJob
 from executor.api.state import State
 from executor.errors import Rejected
 from executor.jobs.job import Job
@@ -50,30 +49,30 @@ def router(state: State) -> APIRouter:
 
 
 async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> JSONResponse:
-    order = await _order(service, headers, body)
-    await service.submit([order])
-    ended = await service.wait(order.job.job_id, patience) if patience else None
+    sent = await _submitted(service, headers, body)
+    await service.submit([sent])
+    ended = await service.wait(sent.job.job_id, patience) if patience else None
     if ended is not None:
         return JSONResponse(terminal_data(ended))
-    return JSONResponse(_receipt(order), HTTPStatus.ACCEPTED, {"Location": _location(order)})
+    return JSONResponse(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": _location(sent)})
 
 
 async def _submit_batch(service: JobService, body: bytes) -> JSONResponse:
-    orders = []
+    submitted = []
     for index, event in enumerate(_events(body)):
         try:
-            orders.append(await _order(service, STRUCTURED, json.dumps(event).encode()))
+            submitted.append(await _submitted(service, STRUCTURED, json.dumps(event).encode()))
         except Rejected as error:
             detail = str(error)
             raise Problem(HTTPStatus.BAD_REQUEST, f"[{index}] {detail}", index=index, **field_of(detail)) from None
-    await service.submit(orders)
-    return JSONResponse({"jobs": [_receipt(order) for order in orders]}, HTTPStatus.ACCEPTED)
+    await service.submit(submitted)
+    return JSONResponse({"jobs": [_receipt(sent) for sent in submitted]}, HTTPStatus.ACCEPTED)
 
 
-async def _order(service: JobService, headers: dict[str, str], body: bytes) -> Asked:
-    order = service.read(headers, body)
-    await service.definitions.check(order.job)
-    return order
+async def _submitted(service: JobService, headers: dict[str, str], body: bytes) -> SubmittedJob:
+    sent = service.read(headers, body)
+    await service.definitions.check(sent.job)
+    return sent
 
 
 def _events(body: bytes) -> list[Any]:
@@ -106,12 +105,12 @@ def _patience(request: Request) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def _location(order: Asked) -> str:
-    return f"/jobs/{quote(order.job.job_id, safe='')}"
+def _location(sent: SubmittedJob) -> str:
+    return f"/jobs/{quote(sent.job.job_id, safe='')}"
 
 
-def _receipt(order: Asked) -> dict[str, str]:
-    return {"job_id": order.job.job_id, "location": _location(order)}
+def _receipt(sent: SubmittedJob) -> dict[str, str]:
+    return {"job_id": sent.job.job_id, "location": _location(sent)}
 
 
 def terminal_data(job: Job) -> dict[str, Any]:

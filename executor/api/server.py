@@ -9,7 +9,7 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from executor.api import cloudevents, events, health, jobs, problems
+from executor.api import cloudevents, event_stream, health, jobs, problems
 from executor.api.state import State
 from executor.errors import Misconfigured
 
@@ -17,7 +17,7 @@ from executor.errors import Misconfigured
 def application(state: State) -> FastAPI:
     """All routes."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), redoc_url=None)
-    for part in (cloudevents, events, jobs, health):
+    for part in (cloudevents, event_stream, jobs, health):
         app.include_router(part.router(state))
     problems.install(app)
     return app

@@ -68,7 +68,7 @@ class EntryReader(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class SubmittedJob:
     """A job as it came over HTTP."""
 
     job: JobRequest
@@ -97,18 +97,18 @@ class JobService:
     stream_ends: StreamEnds
     accepted: frozenset[str] = ACCEPTED
 
-    def read(self, headers: Headers, body: bytes) -> Request:
+    def read(self, headers: Headers, body: bytes) -> SubmittedJob:
         """The job that an event asks for; raises Invalid that says which field is wrong."""
-        return Request(parse(headers, body, self.accepted), headers, body)
+        return SubmittedJob(parse(headers, body, self.accepted), headers, body)
 
-    async def submit(self, requests: Sequence[Request]) -> None:
+    async def submit(self, requests: Sequence[SubmittedJob]) -> None:
         """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
-        orders = [self._order(request) for request in requests]
-        conflict = await self.register.queue(orders)
+        submissions = [self._submission(request) for request in requests]
+        conflict = await self.register.queue(submissions)
         if conflict is not None:
             raise IdTaken(requests[conflict].job.job_id, conflict)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
-            await self.outbox.publish([order.message for order in orders])
+            await self.outbox.publish([each.message for each in submissions])
 
     async def resume(self, job_id: str, answer: Any) -> bool:
         """Let an interrupted job go on with a person's answer; False where it is not interrupted."""
@@ -136,7 +136,7 @@ class JobService:
             return False
         self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
-            await self.outbox.tell(called.thread_id, [self._cancelled(job_id, called)])
+            await self.outbox.publish_and_wake(called.thread_id, [self._cancelled(job_id, called)])
         return True
 
     def _cancelled(self, job_id: str, called: CalledOff) -> Message:
@@ -158,7 +158,7 @@ class JobService:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_LOOK)
 
-    def _order(self, request: Request) -> Submission:
+    def _submission(self, request: SubmittedJob) -> Submission:
         """What is too large for a message is kept in the ledger, and a small message asks for it."""
         job_id, headers = request.job.job_id, dict(request.headers)
         subject = self.outcomes.nats.subject("execute", "http")

@@ -20,7 +20,6 @@ class Delivery:
     body: bytes = field(repr=False)
     stream: str
     sequence: int
-    is_first: bool
     message: Msg = field(repr=False)
 
     async def ack(self) -> None:
@@ -51,6 +50,5 @@ def delivery_of(message: Msg) -> Delivery:
         body=message.data,
         stream=metadata.stream,
         sequence=metadata.sequence.stream,
-        is_first=metadata.num_delivered == 1,
         message=message,
     )

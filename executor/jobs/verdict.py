@@ -32,17 +32,17 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class GiveUp:
+class Superseded:
     """Somebody else has the job: say nothing."""
 
 
-Verdict = Retry | Failure | GiveUp
+Verdict = Retry | Failure | Superseded
 
 
 def judge(error: BaseException, attempt: int, max_attempts: int, jitter: Random) -> Verdict:
     """The sender's fault ends the job at once; anything else is tried again, up to `max_attempts` in all."""
     if isinstance(error, LeaseLost):
-        return GiveUp()
+        return Superseded()
     if isinstance(error, Rejected):
         return rejection(error)
     if refused_by_model(error):

@@ -66,7 +66,7 @@ class Ledger:
         self._lease = lease_seconds
         self._claim = Batcher(self._claim_all, key=lambda wanted: wanted.job.thread_id)
         self._finish = Batcher(self._finish_all, key=lambda ending: ending.claim.job_id)
-        self._settle = Batcher(self._settle_all, key=lambda told: told[0])
+        self._mark_and_wake = Batcher(self._mark_and_wake_all, key=lambda told: told[0])
 
     async def claim(
         self, job: Identity, not_before: datetime | None = None, replay: int | None = None
@@ -80,7 +80,7 @@ class Ledger:
             claim = await self._claim(wanted)
         except psycopg.errors.UniqueViolation:
             return Blocked()  # somebody began on the thread at this moment
-        return claim or await self._refused(wanted)
+        return claim or await self._why_not(wanted)
 
     async def _claim_all(self, wanted: Sequence[Wanted]) -> list[Claim | None]:
         values = {
@@ -96,13 +96,13 @@ class Ledger:
             claims = {row["job_id"]: Claim(**row) for row in await fetch(connection, sql.CLAIM, values)}
         return [claims.get(each.job.job_id) for each in wanted]
 
-    async def _refused(self, wanted: Wanted) -> NotClaimed:
+    async def _why_not(self, wanted: Wanted) -> NotClaimed:
         values = asdict(wanted.job) | {"not_before": wanted.not_before, "replay": wanted.replay}
         async with connected(self._pool) as connection:
             row = (await fetch(connection, sql.REFUSED, values))[0]
             if row["same"] is not False and row["ended"]:
                 return await _finished(connection, wanted.job.job_id, row)
-        return _why(row)
+        return _reason(row)
 
     async def waiting(self, job_id: str) -> Waiting | None:
         """The job that waits here and the message that asked for it, or None where there is none."""
@@ -177,11 +177,11 @@ class Ledger:
         ended = {row["job_id"] for row in rows}
         return [ending.claim.job_id in ended for ending in endings]
 
-    async def settle(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
+    async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
         """Mark messages that the broker has, and wake the next job of the thread if it is free now."""
-        return await self._settle((thread_id, [message.id for message in published]))
+        return await self._mark_and_wake((thread_id, [message.id for message in published]))
 
-    async def _settle_all(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[Wake]]:
+    async def _mark_and_wake_all(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[Wake]]:
         values = {"thread_ids": [thread for thread, _ in told], "ids": [each for _, ids in told for each in ids]}
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.SETTLE, values)
@@ -248,7 +248,7 @@ async def _finished(connection: Connection, job_id: str, row: Mapping[str, Any])
     return Finished(row["status"], row["attempts"], tuple(Message(**message) for message in unpublished))
 
 
-def _why(row: Mapping[str, Any]) -> NotClaimed:
+def _reason(row: Mapping[str, Any]) -> NotClaimed:
     if row["same"] is False:
         return Conflict()
     if row["leased"]:

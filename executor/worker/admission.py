@@ -64,7 +64,7 @@ class Admission:
         try:
             asked = read(origin.headers, origin.body, self._accepted)
         except Invalid as error:
-            return await self._refuse(delivery, origin, error)
+            return await self._fail_invalid(delivery, origin, error)
         if isinstance(asked, WakeUp):
             return await self._wake(delivery, asked.job_id)
         await self._thread_order.wait(delivery, asked)
@@ -88,7 +88,7 @@ class Admission:
                 case Claim():
                     return Held(delivery, claimed, job, origin)
                 case Blocked() if job.multitask == "reject" and origin.replay is None:
-                    await self._reject(delivery, job, who, origin)
+                    await self._fail_thread_busy(delivery, job, who, origin)
                 case Blocked():
                     if not await self._ledger.park(who, origin):
                         continue  # the thread became free at this moment
@@ -97,7 +97,7 @@ class Admission:
                 case Early():
                     await self._delay(delivery, job, who, origin)
                 case _:
-                    await self._turn_away(delivery, job, claimed, origin)
+                    await self._answer_unclaimed(delivery, job, claimed, origin)
             return None
 
     async def _delay(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
@@ -107,7 +107,7 @@ class Admission:
         else:  # another message asked for it earlier, and somebody has begun with it
             await delivery.nak(BUSY_SECONDS)
 
-    async def _turn_away(self, delivery: Delivery, job: JobRequest, why: NotClaimed, origin: Origin) -> None:
+    async def _answer_unclaimed(self, delivery: Delivery, job: JobRequest, why: NotClaimed, origin: Origin) -> None:
         match why:
             case Finished():
                 await self._tell_again(job.job_id, job.thread_id, why)
@@ -122,18 +122,18 @@ class Admission:
 
     async def _tell_again(self, job_id: str, thread_id: str, end: Finished) -> None:
         """Say what the worker that wrote the outcome may not have said before it died."""
-        await self._outbox.tell(thread_id, end.unpublished)
+        await self._outbox.publish_and_wake(thread_id, end.unpublished)
         if end.status in TERMINAL:
             await self._stream_ends.make_sure(thread_id, job_id, end.attempts, end.status)
 
-    async def _reject(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
+    async def _fail_thread_busy(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)
         await self._ledger.reject(who, outcome)
         self._stream_ends.say(job.thread_id, job.job_id, 0, outcome.status)
-        await self._outbox.tell(job.thread_id, outcome.messages)
+        await self._outbox.publish_and_wake(job.thread_id, outcome.messages)
         await delivery.ack()
 
-    async def _refuse(self, delivery: Delivery, origin: Origin, error: Invalid) -> Held | None:
+    async def _fail_invalid(self, delivery: Delivery, origin: Origin, error: Invalid) -> Held | None:
         """Say that an event makes no job: about the job that it names, or about its place in the stream."""
         log.warning("event refused", place=origin.place, error=str(error))
         cause = rejection(error)
@@ -146,11 +146,11 @@ class Admission:
         claimed = await self._ledger.claim(who, replay=origin.replay)
         if isinstance(claimed, Claim):
             return Held(delivery, claimed, refused, origin, refused=cause)
-        await self._turn_away(delivery, refused, claimed, origin)
+        await self._answer_unclaimed(delivery, refused, claimed, origin)
         return None
 
     async def _say(self, delivery: Delivery, messages: Sequence[Message]) -> None:
-        await self._outbox.say(messages)
+        await self._outbox.promise_and_publish(messages)
         await delivery.ack()
 
 

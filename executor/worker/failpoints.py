@@ -47,7 +47,7 @@ POINTS: dict[FailpointName, Point] = {
     "published": Point("broker", "publish", lambda args, _: args[0].subject.rpartition(".")[2] in TERMINAL),
     "acknowledged": Point("broker", "take", lambda *_: True, then="ack", grace=0.1),
     "parked": Point("ledger", "park"),
-    "woken": Point("ledger", "settle"),  # its message is not published yet
+    "woken": Point("ledger", "mark_and_wake"),  # its message is not published yet
 }
 
 

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 ROUND_SECONDS = 60.0
 
 
-class StreamStart(Protocol):
+class JobsStream(Protocol):
     """The jobs' stream."""
 
     async def first(self) -> int:
@@ -35,7 +35,7 @@ class Orphans:
     """Ends orphans as failed, in every process: who comes first does it. No message is left to keep."""
 
     def __init__(
-        self, stream: StreamStart, ledger: OrphanLedger, outbox: Outbox, outcomes: Outcomes, ends: StreamEnds
+        self, stream: JobsStream, ledger: OrphanLedger, outbox: Outbox, outcomes: Outcomes, ends: StreamEnds
     ) -> None:
         self._stream = stream
         self._ledger = ledger
@@ -62,4 +62,4 @@ class Orphans:
         outcome = self._outcomes.lost(JobRequest(claim.job_id, thread_id, {}, {}), orphaned(), claim)
         await self._outbox.finish(claim, outcome)
         self._ends.say(thread_id, claim.job_id, claim.attempt, outcome.status)
-        await self._outbox.tell(thread_id, outcome.messages)
+        await self._outbox.publish_and_wake(thread_id, outcome.messages)

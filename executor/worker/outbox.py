@@ -38,15 +38,15 @@ class Outbox:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def tell(self, thread_id: str, messages: Sequence[Message]) -> None:
+    async def publish_and_wake(self, thread_id: str, messages: Sequence[Message]) -> None:
         """Publish what was promised and mark it, then wake who waits for the thread.
 
         Raises TryAgain where the broker or the ledger fails; then it stays promised.
         """
         await self._publish_all(messages)
-        await self.wake(await self._ledger.settle(thread_id, messages))
+        await self.wake(await self._ledger.mark_and_wake(thread_id, messages))
 
-    async def say(self, messages: Sequence[Message]) -> None:
+    async def promise_and_publish(self, messages: Sequence[Message]) -> None:
         """Promise and publish messages that belong to no job; raises TryAgain."""
         await self._ledger.promise(messages)
         await self.publish(messages)

@@ -35,8 +35,6 @@ class Delivery(Protocol):
     def stream(self) -> str: ...  # noqa: D102
     @property
     def sequence(self) -> int: ...  # noqa: D102
-    @property
-    def is_first(self) -> bool: ...  # noqa: D102
 
     async def ack(self) -> None:
         """Done with."""
@@ -87,7 +85,7 @@ class Ledger(Protocol):
     async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
         """Write the outcome; raises LeaseLost."""
 
-    async def settle(self, thread_id: str, published: Sequence[Message]) -> Sequence[Wake]:
+    async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> Sequence[Wake]:
         """The broker has them; whom to wake on the thread."""
 
     async def reject(self, job: Identity, outcome: Outcome) -> None:

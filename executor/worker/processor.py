@@ -16,7 +16,7 @@ from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, TryAga
 from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import Message, Outcome, Result
 from executor.jobs.outcomes import Outcomes
-from executor.jobs.verdict import Failure, GiveUp, Retry, Verdict, expired, judge, worker_lost
+from executor.jobs.verdict import Failure, Retry, Superseded, Verdict, expired, judge, worker_lost
 from executor.settings import WorkerSettings
 from executor.telemetry import Metrics
 from executor.worker.admission import Admission
@@ -78,7 +78,7 @@ class Processor:
         bound = structlog.contextvars.bound_contextvars(job=held.job.job_id, attempt=held.claim.attempt)
         with bound, self._leases.hold(held), self._metrics.running.track_inprogress():
             if held.claim.cancelling:
-                await self._settle(held, self._outcomes.cancelled(held.job))
+                await self._end(held, self._outcomes.cancelled(held.job))
             elif cause := self._hopeless(held):
                 await self._fail(held, cause)
             else:
@@ -103,13 +103,13 @@ class Processor:
         except Drained:
             await self._give_back(held, after=0.0, unused=True)
         except Cancelled:
-            await self._settle(held, self._outcomes.cancelled(held.job))
+            await self._end(held, self._outcomes.cancelled(held.job))
         except Exception as error:  # noqa: BLE001 - a graph may raise anything
             await self._follow(judge(error, held.claim.attempt, self._settings.max_attempts, self._jitter), held)
         else:
             seconds = held.claim.elapsed + time.monotonic() - began
             self._metrics.duration.observe(seconds)
-            await self._settle(held, self._outcomes.ended(held.job, held.claim, result, seconds))
+            await self._end(held, self._outcomes.ended(held.job, held.claim, result, seconds))
 
     async def _run(self, held: Held) -> Result:
         await self._begin(held)
@@ -131,7 +131,7 @@ class Processor:
 
     async def _follow(self, verdict: Verdict, held: Held) -> None:
         match verdict:
-            case GiveUp():
+            case Superseded():
                 log.warning("given up: another worker has the job")
             case Retry(after, cause):
                 log.warning("attempt failed", after=after, error=self._scrub(cause))
@@ -151,16 +151,16 @@ class Processor:
         self._metrics.dead_letters.labels(safe.reason).inc()
         tried = min(held.claim.attempt, self._settings.max_attempts)  # a claim that found all used up tried nothing
         claim = replace(held.claim, attempt=tried)
-        await self._settle(held, self._outcomes.failed(held.job, held.origin, safe, claim))
+        await self._end(held, self._outcomes.failed(held.job, held.origin, safe, claim))
 
-    async def _settle(self, held: Held, outcome: Outcome) -> None:
+    async def _end(self, held: Held, outcome: Outcome) -> None:
         await self._outbox.finish(held.claim, outcome, held.origin if outcome.status == "interrupted" else None)
         held.ended = True
         log.info("job ended", status=outcome.status)
         self._metrics.jobs.labels(outcome.status).inc()
         if outcome.status != "interrupted":
             self._emit(held, EntryBody("end", "", {"status": outcome.status}))
-        await self._outbox.tell(held.job.thread_id, outcome.messages)
+        await self._outbox.publish_and_wake(held.job.thread_id, outcome.messages)
         await held.delivery.ack()
 
     def _emit(self, held: Held, body: EntryBody) -> None:

@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.01
 LOOKED_BACK = 1000  # places in the stream; more are in flight nowhere
 
 
-class StreamLookup(Protocol):
+class StoredJobs(Protocol):
     """The jobs' stream, to look back in."""
 
     async def acknowledged(self) -> int:
@@ -34,7 +34,7 @@ class StreamLookup(Protocol):
 class ThreadOrder:
     """Makes a job wait for those before it that are on their way into the ledger."""
 
-    def __init__(self, stream: StreamLookup, ledger: Ledger, accepted: frozenset[str] = ACCEPTED) -> None:
+    def __init__(self, stream: StoredJobs, ledger: Ledger, accepted: frozenset[str] = ACCEPTED) -> None:
         self._stream = stream
         self._ledger = ledger
         self._accepted = accepted

@@ -59,7 +59,7 @@ class Lab:
         return outcome
 
     async def settle(self, thread: str, *messages: Message) -> list[Wake]:
-        return await self.ledger.settle(self.id(thread), messages)
+        return await self.ledger.mark_and_wake(self.id(thread), messages)
 
     async def swept(self) -> list[str]:
         """The jobs of this lab that the sweep wakes."""

@@ -19,7 +19,7 @@ from typing import Any
 from contract import READY_PATH, Env
 from executor import app, broker, checkpoints, progress
 from executor.agents.agents import Agents
-from executor.api.service import Request
+from executor.api.service import SubmittedJob
 from executor.broker import broker as taking
 from executor.broker.layout import layout
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
@@ -188,7 +188,7 @@ async def working(
 async def submit(running: Running, body: Mapping[str, Any]) -> None:
     """As `POST /` does it."""
     raw = json.dumps(body).encode()
-    await running.service.jobs.submit([Request(parse(STRUCTURED, raw), STRUCTURED, raw)])
+    await running.service.jobs.submit([SubmittedJob(parse(STRUCTURED, raw), STRUCTURED, raw)])
 
 
 class OneGraph(Agents):

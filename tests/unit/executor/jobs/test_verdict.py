@@ -11,8 +11,8 @@ from executor.jobs.verdict import (
     FIRST_DELAY,
     LONGEST_DELAY,
     Failure,
-    GiveUp,
     Retry,
+    Superseded,
     delay,
     judge,
     worker_lost,
@@ -57,7 +57,7 @@ def test_anything_else_is_tried_again_until_the_last_attempt(error):
 
 
 def test_who_lost_the_lease_says_nothing():
-    assert judge(LeaseLost("j"), 5, 5, JITTER) == GiveUp()
+    assert judge(LeaseLost("j"), 5, 5, JITTER) == Superseded()
 
 
 def test_a_job_that_kills_its_workers_is_exhausted():

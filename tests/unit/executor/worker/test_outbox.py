@@ -16,7 +16,7 @@ ONE, OTHER = (Message(f"j:{word}", f"agent.status.{word}", {}, b"{}") for word i
 
 
 async def test_messages_are_promised_published_and_marked_in_this_order(world):
-    await world.outbox.say([ONE, OTHER])
+    await world.outbox.promise_and_publish([ONE, OTHER])
     assert world.journal == [("publish", ONE.id), ("publish", OTHER.id), ("mark", ONE.id, OTHER.id)]
     assert list(world.ledger.outbox) == [ONE.id, OTHER.id]
 
@@ -29,13 +29,13 @@ async def test_nothing_is_neither_published_nor_marked(world):
 async def test_what_is_not_published_is_not_marked(world):
     world.broker.down = True
     with pytest.raises(TryAgain):
-        await world.outbox.say([ONE])
+        await world.outbox.promise_and_publish([ONE])
     assert world.ledger.unmarked() == [ONE]
 
 
 async def test_what_can_never_be_published_is_marked_with_the_rest(world):
     world.broker.refused = {ONE.subject}
-    await world.outbox.say([ONE, OTHER])
+    await world.outbox.promise_and_publish([ONE, OTHER])
     assert world.ledger.unmarked() == []
     assert list(world.broker.stored) == [OTHER.id]
 

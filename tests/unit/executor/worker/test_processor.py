@@ -44,7 +44,7 @@ async def test_a_finished_job_that_comes_again_is_only_acknowledged(world):
 
 async def test_a_finished_job_that_comes_again_publishes_only_what_is_not_marked(world):
     world.agents.acts["j"] = [Rejected("unknown_tool", "no such tool")]
-    world.ledger.down = {"settle"}
+    world.ledger.down = {"mark_and_wake"}
     assert (await world.process(world.delivery()))[-1] == ("nak", 1, 5.0)
     world.ledger.down = set()
     world.ledger.outbox["j:dlq"].published = True
@@ -55,7 +55,7 @@ async def test_a_finished_job_that_comes_again_publishes_only_what_is_not_marked
     ]
 
 
-@pytest.mark.parametrize("method", ["claim", "settle"])
+@pytest.mark.parametrize("method", ["claim", "mark_and_wake"])
 async def test_a_ledger_that_is_away_gives_the_message_back(world, method):
     world.ledger.down = {method}
     assert (await world.process(world.delivery()))[-1] == ("nak", 1, 5.0)

@@ -20,6 +20,23 @@ class TryAgain(ExecutorError):
     """The world's fault: the same job may work a moment later."""
 
 
+class GateClosed(TryAgain):
+    """A provider has refused again and again: its `gate` lets the next call through after so many seconds.
+
+    `cause` is the type of the error that closed it.
+    """
+
+    def __init__(self, gate: str, after: float, cause: str) -> None:
+        super().__init__(f"{gate} has refused again and again ({cause}): waiting for its next probe")
+        self.gate = gate
+        self.after = after
+        self.cause = cause
+
+
+class StepLimit(ExecutorError):
+    """The job took as many steps as its `recursion_limit` allows: more attempts would only take more."""
+
+
 class LeaseLost(ExecutorError):
     """Another worker owns the job now: whatever this one still holds is void."""
 

@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import dataclass
 
+import structlog
+
 from executor.agents.agents import Agents
 from executor.api.service import JobService
 from executor.broker import Broker
 from executor.checkpoints import Savers
+from executor.errors import TryAgain
 from executor.jobs.outcomes import Outcomes
 from executor.ledger import Ledger, Register
 from executor.progress import Progress, Reader
@@ -22,6 +25,10 @@ from executor.worker.retention import Retention
 from executor.worker.stream_ends import StreamEnds
 from executor.worker.thread_order import ThreadOrder
 from executor.worker.worker import Worker
+
+log = structlog.get_logger()
+
+OPENED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Service:
         self._resources = resources = with_failpoint(resources, settings.crash_at)
         accepted = settings.accepted_types
         outcomes = Outcomes(settings.nats, settings.name, resources.broker.max_body)
+        self._gates = agents.gates
         self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
         self._leases = Leases(resources.ledger)
         self._retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
@@ -75,6 +83,7 @@ class Service:
             leases=self._leases,
             agents=agents,
             progress=resources.progress,
+            stream_ends=stream_ends,
             outcomes=outcomes,
             metrics=metrics,
             settings=settings.worker,
@@ -96,6 +105,7 @@ class Service:
                 group.create_task(self._retention.run(), name="retention"),
                 group.create_task(self._orphans.run(), name="orphans"),
                 group.create_task(self._call_off(), name="cancellations"),
+                group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
             ]
             await self._worker.run(stop)
@@ -107,3 +117,15 @@ class Service:
         async for job_id in self._resources.broker.cancellations():
             self._leases.cancel(job_id)
             await self.jobs.note_cancelled(job_id)
+
+    async def _let_pass(self) -> None:
+        """Let those go on that wait in the ledger at gates which have opened here, whichever process closed theirs."""
+        while True:
+            await asyncio.sleep(OPENED_SECONDS)
+            opened = self._gates.opened()
+            try:
+                if opened:
+                    await self._resources.ledger.let_pass(opened)
+            except TryAgain as error:
+                log.warning("not let pass yet", gates=opened, error=str(error))
+                self._gates.put_back(opened)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from executor.errors import LeaseLost, TryAgain
+from executor.jobs.answers import NotAsked
 from executor.jobs.job import (
     TERMINAL,
     Blocked,
@@ -22,6 +23,7 @@ from executor.jobs.job import (
     Origin,
     Outcome,
     Submission,
+    Tries,
     Waiting,
     Wake,
 )
@@ -46,6 +48,10 @@ class Row:
     due: datetime | None = None
     cancelling: bool = False
     wakes: int = 0
+    earlier: int = 0
+    fault: float = 0.0
+    advanced: bool = False
+    answered: bool = False
 
     def blocks(self, other: "Row", now: float) -> bool:
         """Whether the other job of the thread must wait for this one."""
@@ -90,7 +96,8 @@ class FakeLedger:
         row.status, row.attempts, row.epoch, row.due = "running", row.attempts + 1, row.epoch + 1, None
         row.lease_until = self.now + LEASE
         self.journal.append(("claim", job.job_id, row.attempts))
-        return Claim(job.job_id, row.epoch, row.attempts, 0.0, self.time, cancelling=row.cancelling)
+        total = row.earlier + row.attempts
+        return Claim(job.job_id, row.epoch, row.attempts, 0.0, self.time, cancelling=row.cancelling, total=total)
 
     async def waiting(self, job_id: str) -> Waiting | None:
         await self._call("waiting")
@@ -118,14 +125,34 @@ class FakeLedger:
             self.rows[job_id].lease_until = self.now + LEASE
         return ours
 
-    async def release(self, claim: Claim, *, unused: bool) -> None:
+    async def tally(self, claim: Claim) -> Tries:
+        await self._call("tally")
+        if not self._owns(claim):
+            raise LeaseLost(claim.job_id)
+        row = self.rows[claim.job_id]
+        return Tries(row.attempts, row.earlier + row.attempts, row.fault, row.advanced)
+
+    async def postpone(self, claim: Claim, origin: Origin, after: float, gate: str | None) -> None:
+        await self._call("postpone")
+        if not self._owns(claim):
+            raise LeaseLost(claim.job_id)
+        row = self.rows[claim.job_id]
+        row.status, row.lease_until, row.kept, row.due = "parked", 0.0, origin, self.time + timedelta(seconds=after)
+        row.attempts, row.earlier = row.attempts - 1, row.earlier + (gate is None)
+        self.journal.append(("postpone", claim.job_id, after, gate))
+
+    async def let_pass(self, gates: Sequence[str]) -> None:
+        await self._call("let_pass")
+        self.journal.append(("let pass", *gates))
+
+    async def release(self, claim: Claim, after: float = 0.0, *, unused: bool) -> None:  # noqa: ARG002 - the port's
         await self._call("release")
         if self._owns(claim):
             row = self.rows[claim.job_id]
             row.status, row.lease_until, row.attempts = "queued", 0.0, row.attempts - unused
             self.journal.append(("release", claim.job_id, row.attempts))
 
-    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
+    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
         await self._call("finish")
         if not self._owns(claim):
             raise LeaseLost(claim.job_id)
@@ -133,6 +160,7 @@ class FakeLedger:
         row.status, row.lease_until, row.outcome, row.kept = outcome.status, 0.0, outcome, kept
         self._promise(claim.job_id, outcome.messages)
         self.journal.append(("finish", claim.job_id, outcome.status))
+        return row.answered
 
     async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
         await self._call("mark_and_wake")
@@ -192,8 +220,10 @@ class FakeLedger:
         shown = [_shown(job_id, self.rows[job_id]) for job_id in newest if not before or job_id < before.job_id]
         return [job for job in shown if status in (None, job.status)][:limit]
 
-    async def resume(self, job_id: str, answer: object) -> Wake | None:  # noqa: ARG002 - the port's
-        return self._wake(job_id) if self.rows[job_id].status == "interrupted" else None
+    async def resume(self, job_id: str, answer: object, key: str | None = None) -> Wake | None:  # noqa: ARG002
+        if self.rows[job_id].status != "interrupted":
+            raise NotAsked("no question of it is open")
+        return self._wake(job_id)
 
     async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
         row = self.rows[job_id]
@@ -212,7 +242,7 @@ class FakeLedger:
         for job_id in gone:
             row = self.rows[job_id]
             row.status, row.epoch = "running", row.epoch + 1
-            found.append((row.thread, Claim(job_id, row.epoch, row.attempts, 0.0, self.time)))
+            found.append((row.thread, Claim(job_id, row.epoch, row.attempts, 0.0, self.time, total=row.attempts)))
         return found
 
     @property

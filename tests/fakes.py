@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from executor.errors import Drained, ExecutorError, TryAgain
 from executor.jobs.entries import Entry
@@ -100,6 +101,11 @@ class FakeRun:
     act: Act
     emit: Emit
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+    is_answer: bool = False
+    questions: list[dict[str, Any]] = field(default_factory=list)
+
+    async def asked(self) -> list[dict[str, Any]]:
+        return self.questions
 
     async def finish(self) -> Result:
         return await self.act(self)
@@ -143,6 +149,9 @@ class FakeStream:
 
     def emit(self, entry: Entry) -> None:
         self.entries.append(entry)
+
+    async def written(self) -> None:
+        await asyncio.sleep(0)
 
     async def ended(self, thread_id: str, job_id: str) -> bool:
         if self.down:

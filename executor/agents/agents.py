@@ -11,6 +11,7 @@ import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from executor.agents import definition, graphs, inputs
+from executor.agents.gates import Gates
 from executor.agents.run import Run
 from executor.errors import Rejected
 from executor.jobs.entries import EntryBody
@@ -30,17 +31,19 @@ class Agents:
         settings: ModelSettings,
         saver: Callable[[Claim], BaseCheckpointSaver[Any]],
         known: graphs.Graphs = MappingProxyType({}),
+        gates: Gates | None = None,
     ) -> None:
         self._settings = settings
         self._saver = saver
         self._known = known
+        self.gates = gates or Gates()
         self._graphs: OrderedDict[str, Any] = OrderedDict()
 
     async def open(self, job: JobRequest, claim: Claim, emit: Callable[[EntryBody], None]) -> Run:
         """A run of the job under the claim; raises Rejected where its definition makes no graph that can run here."""
         inputs.check(job.input_payload)
         graph = await self._graph(job)
-        return Run(graph.copy(update={"checkpointer": self._saver(claim)}), job, claim, emit)
+        return Run(graph.copy(update={"checkpointer": self._saver(claim)}), job, claim, emit, callbacks=[self.gates])
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless `open` would open a run of the job."""

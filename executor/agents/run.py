@@ -1,18 +1,21 @@
-"""One job on its thread: from its input or from its last checkpoint to its end."""
+"""One job on its thread: from its input or from its last checkpoint to its end, or to what it asks people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphDrained
+from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
-from langgraph.types import Command, Interrupt, StateSnapshot
+from langgraph.types import Command, StateSnapshot
 
+from executor.agents.questions import passed_breakpoint, questions_of
 from executor.agents.state import as_json, last_text
-from executor.agents.stream import MODES, entry_bodies
-from executor.errors import Drained
+from executor.agents.steps import remaining_steps
+from executor.agents.stream import MODES, asks, entry_bodies
+from executor.errors import Drained, StepLimit
 from executor.jobs.entries import EntryBody
 from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Result
 
@@ -20,26 +23,39 @@ FIRST = 1  # epoch
 JOB = "job_id"  # the key of a checkpoint's metadata that says which job wrote it
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
-    """A job on a graph that has a checkpointer; `emit` is told what happens, as it happens."""
+    """A job on a graph that has a checkpointer; `emit` is told what happens, as it happens.
+
+    `is_answer` says that the run goes on from people's answers to what it asked.
+    """
 
     graph: CompiledStateGraph[Any, Any, Any, Any]
     job: JobRequest
     claim: Claim
     emit: Callable[[EntryBody], None]
     control: RunControl = field(default_factory=RunControl)
+    context: Any = None
+    callbacks: Sequence[BaseCallbackHandler] = ()
+    is_answer: bool = field(default=False, init=False)
 
     async def finish(self) -> Result:
         """Run to the end; raises Drained where `drain` stopped it between two steps, or whatever a node raises."""
         begun = await self._begun()
+        if begun is None:
+            return await self._stream(self.job.input_payload, self._config | self._limited(self.job.recursion_limit))
+        asked = questions_of(begun) or await passed_breakpoint(self.graph, begun)
         # Not `next`, which leaves out a task whose writes are committed and their checkpoint is not.
-        if begun is not None and (not begun.tasks or self._waits(begun)):
-            return _result(begun.values, begun.interrupts)
-        try:
-            return await self._stream(self.job.input_payload if begun is None else self._further(begun))
-        except GraphDrained:
-            raise Drained from None
+        if not begun.tasks or (asked and not self._are_answered(asked)):
+            return _came_to(begun, asked)
+        further = self._further(begun)
+        self.is_answer = further is not None
+        steps = await remaining_steps(self.graph, self._config, begun, self.job)
+        return await self._stream(further, self._config | self._limited(steps))
+
+    async def asked(self) -> list[dict[str, Any]]:
+        """What the thread asks now, as after an answer that its own code could not take."""
+        return questions_of(await self.graph.aget_state(self._config))
 
     def drain(self) -> None:
         """Ask the graph to stop at its next step."""
@@ -52,44 +68,68 @@ class Run:
         snapshot = await self.graph.aget_state(self._config)
         return snapshot if (snapshot.metadata or {}).get(JOB) == self.job.job_id else None
 
-    def _waits(self, begun: StateSnapshot) -> bool:
-        return bool(begun.interrupts) and not self._is_answered(begun)
-
-    def _is_answered(self, begun: StateSnapshot) -> bool:
-        """Whether the answer is to what the thread asks: a worker may have died when it had asked the next question."""
-        answer = self.claim.answer or {"interrupts": ()}
-        asked = {interrupt["id"] for interrupt in answer["interrupts"]}
-        return {interrupt.id for interrupt in begun.interrupts} <= asked
+    def _are_answered(self, asked: Sequence[dict[str, Any]]) -> bool:
+        """Whether at least one of them is: the others are asked again by the step itself."""
+        return any(question["id"] in self.claim.answers for question in asked)
 
     def _further(self, begun: StateSnapshot) -> Command[Any] | None:
-        """None goes on from the checkpoint: the job's input would be appended a second time."""
-        return Command(resume=self.claim.answer["resume"]) if begun.interrupts and self.claim.answer else None
+        """None goes on from the checkpoint: the job's input would be appended a second time.
 
-    async def _stream(self, graph_input: Any) -> Result:
+        Answers are given by the ids of what asks now: LangGraph has those to earlier questions already.
+        """
+        answers = self.claim.answers
+        given = {interrupt.id: answers[interrupt.id] for interrupt in begun.interrupts if interrupt.id in answers}
+        return Command(resume=given) if given else None
+
+    async def _stream(self, graph_input: Any, config: RunnableConfig) -> Result:
+        try:
+            values, may_ask = await self._stream_values(graph_input, config)
+        except GraphDrained:
+            raise Drained from None
+        except GraphRecursionError as error:
+            raise StepLimit(str(error)) from error
+        if not may_ask:
+            return Completed(last_text(values), as_json(values))
+        # What the last part of a stream holds depends on which task of a step came last: only the state says it all.
+        snapshot = await self.graph.aget_state(self._config)
+        return _came_to(snapshot, questions_of(snapshot, at_breakpoint=True))
+
+    async def _stream_values(self, graph_input: Any, config: RunnableConfig) -> tuple[Any, bool]:
+        """The last values, and whether the graph may have stopped to ask; each stop to ask is told as an update."""
         values: Any = {}
-        interrupts: tuple[Interrupt, ...] = ()
+        may_ask = False
         async for part in self.graph.astream(
             graph_input,
-            self._config,
+            config,
             stream_mode=[*MODES, "values"],
             subgraphs=True,
             durability="sync",
             control=self.control,
+            context=self.context,
             version="v2",
         ):
             if part["type"] != "values":
+                may_ask = may_ask or asks(part)
                 for body in entry_bodies(part):
                     self.emit(body)
             elif not part["ns"]:
-                values, interrupts = part["data"], part["interrupts"]
-        return _result(values, interrupts)
+                values = part["data"]
+        return values, may_ask
 
     @property
     def _config(self) -> RunnableConfig:
-        return {"configurable": {"thread_id": self.job.thread_id}, "metadata": {JOB: self.job.job_id}}
+        where: RunnableConfig = {
+            "configurable": {"thread_id": self.job.thread_id},
+            "metadata": {JOB: self.job.job_id},
+        }
+        return where | {"callbacks": list(self.callbacks)} if self.callbacks else where
+
+    @staticmethod
+    def _limited(steps: int | None) -> RunnableConfig:
+        return {} if steps is None else {"recursion_limit": steps}
 
 
-def _result(values: Any, interrupts: tuple[Interrupt, ...]) -> Result:
-    if interrupts:
-        return Interrupted(as_json(interrupts))
-    return Completed(last_text(values), as_json(values))
+def _came_to(snapshot: StateSnapshot, asked: list[dict[str, Any]]) -> Result:
+    if asked:
+        return Interrupted(asked)
+    return Completed(last_text(snapshot.values), as_json(snapshot.values))

@@ -9,6 +9,7 @@ from langgraph.types import Overwrite, StreamMode
 from executor.agents.state import as_json
 from executor.jobs.entries import EntryBody
 
+INTERRUPT = "__interrupt__"
 MODES: list[StreamMode] = ["messages", "tasks", "updates", "custom"]
 
 
@@ -24,6 +25,11 @@ def entry_bodies(part: Mapping[str, Any]) -> Iterator[EntryBody]:
             yield from _updates(path, part["data"])
         case "custom":
             yield EntryBody("custom", _node(path), as_json(part["data"]))
+
+
+def asks(part: Mapping[str, Any]) -> bool:
+    """Whether the part says that the graph stops to ask people, or at a breakpoint."""
+    return part["type"] == "updates" and not part["ns"] and INTERRUPT in part["data"]
 
 
 def _node(path: list[str], name: str = "") -> str:
@@ -48,7 +54,7 @@ def _task(path: list[str], task: Mapping[str, Any]) -> Iterator[EntryBody]:
 
 def _updates(path: list[str], updates: Mapping[str, Any]) -> Iterator[EntryBody]:
     for name, update in updates.items():
-        if name == "__interrupt__":
+        if name == INTERRUPT:
             yield from (EntryBody("interrupt", _node(path), as_json(interrupt)) for interrupt in update)
         elif isinstance(update, Mapping) and not name.startswith("__"):
             yield from _update(_node(path, name), update)

@@ -5,19 +5,22 @@ import binascii
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
 from executor.api.problems import Problem
 from executor.api.state import State
+from executor.jobs.answers import NotAsked, WrongAnswer
 from executor.jobs.job import TERMINAL, Job
 
 Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
 
 
+LONGEST_KEY = 255
 REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such job"},
     409: {"description": "The job is in no state for that"},
+    422: {"description": "The answer cannot be right; the document says which field is wrong"},
 }
 
 
@@ -71,11 +74,20 @@ def _change(routes: APIRouter, state: State) -> None:
         return shown(await known(state, job_id))
 
     @routes.post("/jobs/{job_id:path}/resume", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
-    async def resume(job_id: str, answer: Answer) -> dict[str, Any]:
-        """Answer a job's interrupt: `{"resume": ...}`, by interrupt id where there are several."""
+    async def resume(
+        job_id: str, answer: Answer, idempotency_key: Annotated[str | None, Header(max_length=LONGEST_KEY)] = None
+    ) -> dict[str, Any]:
+        """Answer what a job asks: `{"resume": ANSWER}`, or `{"resume": {ID: ANSWER, ...}}` where it asks several.
+
+        The same answer with the same `Idempotency-Key` again is one answer.
+        """
         job = await known(state, job_id)
-        if not await state.open_jobs().resume(job_id, answer.resume):
-            raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}, not interrupted")
+        try:
+            await state.open_jobs().resume(job_id, answer.resume, idempotency_key)
+        except NotAsked as error:
+            raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}: {error}") from None
+        except WrongAnswer as error:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field) from None
         return shown(await known(state, job_id))
 
 
@@ -90,7 +102,8 @@ async def known(state: State, job_id: str) -> Job:
 def shown(job: Job) -> dict[str, Any]:
     """A job as the API shows it."""
     names = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
-    return {name: getattr(job, name) for name in names}
+    waiting = {"waiting": job.waiting} if job.waiting else {}
+    return {name: getattr(job, name) for name in names} | waiting
 
 
 def _encoded(job_id: str) -> str:

@@ -36,8 +36,8 @@ class Register(Protocol):
     async def jobs(self, limit: int, status: str | None = None, before: Job | None = None) -> list[Job]:
         """The newest first."""
 
-    async def resume(self, job_id: str, answer: Any) -> Wake | None:
-        """Let an interrupted job go on."""
+    async def resume(self, job_id: str, answer: Any, key: str | None = None) -> Wake | None:
+        """Keep an answer, and let the job go on where it waits for people; raises NotAsked or WrongAnswer."""
 
     async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
         """End the job and promise what is said of it, or have its worker end it."""
@@ -110,12 +110,11 @@ class JobService:
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
             await self.outbox.publish([each.message for each in submissions])
 
-    async def resume(self, job_id: str, answer: Any) -> bool:
-        """Let an interrupted job go on with a person's answer; False where it is not interrupted."""
-        wake = await self.register.resume(job_id, answer)
+    async def resume(self, job_id: str, answer: Any, key: str | None = None) -> None:
+        """Take a person's answer to an open question of the job, once for each key; raises NotAsked or WrongAnswer."""
+        wake = await self.register.resume(job_id, answer, key)
         if wake is not None:
             await self.outbox.wake([wake])
-        return wake is not None
 
     async def cancel(self, job_id: str) -> None:
         """End the job wherever it is; a job that has ended stays as it is."""
@@ -134,7 +133,7 @@ class JobService:
         called = await self.register.cancel(job_id, partial(self._cancelled, job_id))
         if called is None:
             return False
-        self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
+        await self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
             await self.outbox.publish_and_wake(called.thread_id, [self._cancelled(job_id, called)])
         return True

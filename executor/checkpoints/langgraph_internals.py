@@ -8,13 +8,15 @@
   checkpoint's values.
 - A message to a person (interrupt, error), an answer to one and the result of a functional task go to channels that no
   checkpoint carries.
+- What a failed task was answered it writes beside its error, and reads back before any other answer: whoever answers
+  the same question otherwise is not heard. What it writes beside its next question are answers that were taken.
 - It makes shallow clones of a saver.
 - The stock saver reads a channel's value from `checkpoint_blobs` where there is one, whatever the checkpoint holds.
 """
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +24,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, get_serializable_checkpoint_metadata
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
+ERROR, RESUME = "__error__", "__resume__"
 NO_WRITES = "__no_writes__"  # a task says with it that it wrote nothing
 
 Place = tuple[str, str, str | None]  # thread, namespace, checkpoint
@@ -43,6 +46,13 @@ def carries(checkpoint: Checkpoint, channels: Collection[str]) -> bool:
     values = checkpoint["channel_values"]
     lacking = [c for c in channels if c != NO_WRITES and (c not in values or isinstance(values[c], _DeltaSnapshot))]
     return not lacking
+
+
+def without_spent_answers(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    """The writes of a task that failed without the answers it was given: they are the ledger's, and given anew."""
+    if all(channel != ERROR for channel, _ in writes):
+        return writes
+    return [(channel, value) for channel, value in writes if channel != RESUME]
 
 
 def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

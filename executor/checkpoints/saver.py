@@ -66,6 +66,7 @@ class JobSaver(AsyncPostgresSaver):
     ) -> None:
         """Commit what a task wrote, unless the checkpoint that follows at once makes it superfluous."""
         place = thread, ns, checkpoint_id = langgraph_internals.place(config)
+        writes = langgraph_internals.without_spent_answers(writes)
         await self._buffer.write(
             Written(
                 place,

@@ -9,7 +9,7 @@ import orjson
 
 Type = Literal[
     "token", "message", "tool_call", "tool_result", "node_start", "node_end", "state", "interrupt", "custom",
-    "attempt", "gap", "end",
+    "start", "attempt", "gap", "end",
 ]  # fmt: skip
 
 

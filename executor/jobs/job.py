@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from executor.jobs.answers import Question
+
 REPLAY_HEADER = "Dlq-Replay"
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
+FREE = frozenset({"answer", "rollout"})
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,14 @@ class JobRequest:
     not_before: datetime | None = None
     expires_at: datetime | None = None
     multitask: str = "enqueue"
+    context: dict[str, Any] | None = field(default=None, repr=False)
+    recursion_limit: int | None = None
 
     def identity(self, sequence: int | None = None) -> Identity:
-        """The digest is SHA-256 over what the job does: its thread, definition and input."""
-        content = [self.thread_id, self.agent_definition, self.input_payload]
+        """The digest is SHA-256 over what the job does: its thread, definition, input and, where given, the rest."""
+        rest = {"context": self.context, "recursion_limit": self.recursion_limit}
+        given = {name: value for name, value in rest.items() if value is not None}
+        content = [self.thread_id, self.agent_definition, self.input_payload, *([given] if given else [])]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
         return Identity(self.job_id, self.thread_id, digest, sequence)
 
@@ -71,9 +78,13 @@ class Completed:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The graph waits for a person's answer."""
+    """The graph waits for people; each of `interrupts` has an `id` and a `value`.
+
+    `error` is what its own code made of the last answer, as `type` and `message`.
+    """
 
     interrupts: list[Any]
+    error: dict[str, str] | None = None
 
 
 Result = Completed | Interrupted
@@ -83,9 +94,11 @@ Result = Completed | Interrupted
 class Claim:
     """The right to work on a job until the lease ends.
 
-    `elapsed` is seconds since its first attempt began, `at` the database's time, `cancelling` that somebody asked for
-    its end, `answer` a person's answer under the key `resume` and what it answers under `interrupts`, `replay` which
-    dead letter it came back from, `fresh` that its thread is known to have no checkpoint.
+    `attempt` is how often the step that it is at was tried, this time included, `total` how often the job was, but for
+    answers and rollouts, and `spared` why the claim is no attempt of the step (`answer`, `rollout`, `fault`). `steps`
+    are those that it has committed, `fault` seconds since the world began to fail it. `elapsed` is seconds since its
+    first attempt began, `at` the database's time, `cancelling` that somebody asked for its end, `questions` what it has
+    asked people, `replay` which dead letter it came back from, `fresh` that its thread is known to have no checkpoint.
     """
 
     job_id: str
@@ -94,9 +107,41 @@ class Claim:
     elapsed: float
     at: datetime
     cancelling: bool = False
-    answer: dict[str, Any] | None = None
     replay: int = 0
     fresh: bool = False
+    total: int = 1
+    spared: str | None = None
+    steps: int = 0
+    fault: float | None = None
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether it is an attempt after one that failed; what an answer or a rollout causes is none."""
+        return self.total > 1 and self.spared not in FREE
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """People's answers by the ids of their questions."""
+        return {question.id: question.answer for question in self.questions if question.answered}
+
+    def turn_of(self, question_id: str) -> int:
+        """Which turn a question that is asked now is in: the next one where it was answered."""
+        known = next((question for question in self.questions if question.id == question_id), None)
+        return known.turn + known.answered if known else 1
+
+
+@dataclass(frozen=True)
+class Tries:
+    """How an attempt that failed stands: of its step, in all, and the seconds for which the world has failed it.
+
+    `advanced` is that it has committed a step.
+    """
+
+    attempt: int
+    total: int
+    fault: float = 0.0
+    advanced: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,18 +221,19 @@ NotClaimed = Busy | Blocked | Early | Finished | Conflict  # why a job was not c
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended, or that it waits for a person; and the messages that say so."""
+    """How a job ended, or that it waits for people and what it asks them; and the messages that say so."""
 
     status: str
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     messages: tuple[Message, ...]
     duration_ms: int | None = None
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as people see it."""
+    """A job as people see it; `waiting` is for what it waits: `for` and, where that is known, `job` and `until`."""
 
     job_id: str
     thread_id: str
@@ -199,6 +245,7 @@ class Job:
     duration_ms: int | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    waiting: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

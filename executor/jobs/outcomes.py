@@ -1,10 +1,12 @@
 """How a job ends, in full: its state in the ledger and the messages that say so. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from executor.jobs.answers import Question
 from executor.jobs.events import Fact, Word, render, render_wake
 from executor.jobs.job import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
 from executor.jobs.verdict import Failure
@@ -27,32 +29,40 @@ class Outcomes:
         """A worker has begun with the job."""
         return self._say("started", job, {"job_id": job.job_id})
 
-    def progress(self, job: JobRequest, claim: Claim, cause: str, after: float) -> Message:
-        """An attempt failed, and another will follow in so many seconds."""
-        data = {"job_id": job.job_id, "attempt": claim.attempt, "cause": cause, "retry_after_ms": round(after * 1000)}
-        return self._say("progress", job, data, nth=f"{claim.attempt}")
+    def progress(self, job: JobRequest, total: int, cause: str, after: float) -> Message:
+        """The attempt that was the job's `total`-th failed, and another will follow in so many seconds."""
+        data = {"job_id": job.job_id, "attempt": total, "cause": cause, "retry_after_ms": round(after * 1000)}
+        return self._say("progress", job, data, nth=f"{total}")
 
     def ended(self, job: JobRequest, claim: Claim, result: Result, seconds: float) -> Outcome:
         """The graph came to its end, or waits for a person's answer."""
         if isinstance(result, Interrupted):
-            data: dict[str, Any] = {"job_id": job.job_id, "interrupts": result.interrupts}
-            said = self._say("interrupted", job, data, nth=_which(result))
-            return Outcome("interrupted", {"interrupts": result.interrupts}, None, (said,))
+            return self._interrupted(job, claim, result)
         value = {"output": result.output, "final_state": result.final_state}
         duration_ms = round(seconds * 1000)
-        data = {"job_id": job.job_id, "result": value, "attempts": claim.attempt, "duration_ms": duration_ms}
+        data = {"job_id": job.job_id, "result": value, "attempts": claim.total, "duration_ms": duration_ms}
         return Outcome("completed", value, None, (self._say("completed", job, data),), duration_ms)
+
+    def _interrupted(self, job: JobRequest, claim: Claim, result: Interrupted) -> Outcome:
+        asked = tuple(
+            Question(str(each["id"]), claim.turn_of(str(each["id"])), asked=each) for each in result.interrupts
+        )
+        told: dict[str, Any] = {"interrupts": result.interrupts}
+        if result.error:
+            told["error"] = result.error
+        said = self._say("interrupted", job, {"job_id": job.job_id, **told}, nth=_which(asked))
+        return Outcome("interrupted", told, None, (said,), questions=asked)
 
     def failed(self, job: JobRequest, origin: Origin, cause: Failure, claim: Claim | None = None) -> Outcome:
         """The job will not complete: a failed event, and its message among the dead letters."""
-        attempts = claim.attempt if claim else 0
+        attempts = claim.total if claim else 0
         letter = self.dead_letter(job.job_id, origin, cause.reason, attempts, nth=_again(claim))
         alone = self.lost(job, cause, claim)
         return replace(alone, messages=(*alone.messages, letter))
 
     def lost(self, job: JobRequest, cause: Failure, claim: Claim | None = None) -> Outcome:
         """The same of a job whose message is lost."""
-        attempts = claim.attempt if claim else 0
+        attempts = claim.total if claim else 0
         error = {"type": cause.type, "message": cause.message, "retryable": cause.retryable, "attempts": attempts}
         event = self._say("failed", job, {"job_id": job.job_id, "error": error}, nth=_again(claim))
         return Outcome("failed", None, error, (event,))
@@ -87,9 +97,11 @@ def _again(claim: Claim | None) -> str:
     return f"replay-{claim.replay}" if claim and claim.replay else ""
 
 
-def _which(result: Interrupted) -> str:
-    """A job may be interrupted more than once, and each time is a fact of its own."""
-    return ",".join(sorted(str(interrupt.get("id")) for interrupt in result.interrupts))
+def _which(asked: Sequence[Question]) -> str:
+    """Each time that a job is interrupted is a fact of its own, also where it asks the same again."""
+    ids = ",".join(sorted(question.id for question in asked))
+    turn = max((question.turn for question in asked), default=1)
+    return ids if turn == 1 else f"{ids}:{turn}"
 
 
 def _may_go_on(header: str) -> bool:

@@ -1,7 +1,7 @@
 """The worker's side of the ledger: claims, leases, outcomes, and what waits."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from json import dumps
 from typing import Any
@@ -10,6 +10,7 @@ import psycopg
 from psycopg.types.json import Json
 
 from executor.errors import LeaseLost, TryAgain
+from executor.jobs.answers import Question
 from executor.jobs.job import (
     Blocked,
     Busy,
@@ -22,10 +23,11 @@ from executor.jobs.job import (
     NotClaimed,
     Origin,
     Outcome,
+    Tries,
     Waiting,
     Wake,
 )
-from executor.ledger import sql
+from executor.ledger.sql import worker as sql
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
@@ -93,7 +95,7 @@ class Ledger:
             "replays": [each.replay for each in wanted],
         }
         async with connected(self._pool) as connection:
-            claims = {row["job_id"]: Claim(**row) for row in await fetch(connection, sql.CLAIM, values)}
+            claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values)}
         return [claims.get(each.job.job_id) for each in wanted]
 
     async def _why_not(self, wanted: Wanted) -> NotClaimed:
@@ -141,25 +143,52 @@ class Ledger:
         async with connected(self._pool) as connection:
             return {row["job_id"]: row["cancelling"] for row in await fetch(connection, sql.RENEW, values)}
 
-    async def release(self, claim: Claim, *, unused: bool) -> None:
-        """Give the job back to the queue; an attempt that was cut short by a stop is `unused` and does not count."""
+    async def tally(self, claim: Claim) -> Tries:
+        """How the claim's attempt stands where it failed; raises LeaseLost where the job is another's."""
         async with connected(self._pool) as connection:
-            await connection.execute(sql.RELEASE, _of(claim) | {"unused": int(unused)})
+            rows = await fetch(connection, sql.TALLY, _of(claim))
+        if not rows:
+            raise LeaseLost(claim.job_id)
+        row = rows[0]
+        return Tries(row["attempt"], row["total"], row["fault"], advanced=row["steps"] > claim.steps)
 
-    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
+    async def release(self, claim: Claim, after: float = 0.0, *, unused: bool) -> None:
+        """Give the job back to the queue, for in so many seconds; an attempt that a stop cut short is `unused`."""
+        async with connected(self._pool) as connection:
+            await connection.execute(sql.RELEASE, _of(claim) | {"unused": int(unused), "after": after})
+
+    async def postpone(self, claim: Claim, origin: Origin, after: float, gate: str | None) -> None:
+        """Keep the job here for so many seconds, as no attempt of its step; at a gate it was not even tried.
+
+        Raises LeaseLost where the job is another's.
+        """
+        values = _of(claim) | waiting_columns(origin) | {"after": after, "gate": gate, "tried": int(gate is None)}
+        async with connected(self._pool) as connection:
+            if not await fetch(connection, sql.POSTPONE, values):
+                raise LeaseLost(claim.job_id)
+
+    async def let_pass(self, gates: Sequence[str]) -> None:
+        """Let all go on that wait at gates which have opened."""
+        async with connected(self._pool) as connection:
+            await connection.execute(sql.OPENED, {"gates": list(gates)})
+
+    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
         """Write the outcome and promise its messages in one commit; raises LeaseLost where the job is another's.
 
-        A job that is to go on later keeps the message that asked for it.
+        A job that is to go on later keeps the message that asked for it; the answer is whether it goes on at once, as a
+        person answered it while it ran.
         """
         ending = Ending(claim, outcome, kept)
-        ended = await self._finish(ending) if ending.size < LARGE_BYTES else (await self._finish_all([ending]))[0]
-        if not ended:
+        status = await self._finish(ending) if ending.size < LARGE_BYTES else (await self._finish_all([ending]))[0]
+        if status is None:
             raise LeaseLost(claim.job_id)
+        return status != outcome.status
 
-    async def _finish_all(self, endings: Sequence[Ending]) -> list[bool]:
+    async def _finish_all(self, endings: Sequence[Ending]) -> list[str | None]:
         outcomes = [ending.outcome for ending in endings]
         kept = [ending.kept for ending in endings]
         said = [(ending.claim.job_id, message) for ending in endings for message in ending.outcome.messages]
+        asked = [(ending.claim.job_id, question) for ending in endings for question in ending.outcome.questions]
         values = {
             "job_ids": [ending.claim.job_id for ending in endings],
             "epochs": [ending.claim.epoch for ending in endings],
@@ -171,11 +200,14 @@ class Ledger:
             "kept_headers": [origin and dumps(dict(origin.headers)) for origin in kept],
             "kept_bodies": [origin and origin.body for origin in kept],
             "abouts": [job_id for job_id, _ in said],
+            "askers": [job_id for job_id, _ in asked],
+            "question_ids": [question.id for _, question in asked],
+            "turns": [question.turn for _, question in asked],
         }
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.FINISH, values | outbox_columns([message for _, message in said]))
-        ended = {row["job_id"] for row in rows}
-        return [ending.claim.job_id in ended for ending in endings]
+        ended = {row["job_id"]: row["status"] for row in rows}
+        return [ended.get(ending.claim.job_id) for ending in endings]
 
     async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
         """Mark messages that the broker has, and wake the next job of the thread if it is free now."""
@@ -241,6 +273,25 @@ class Ledger:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
             await connection.execute("SELECT FROM jobs, outbox, checkpoints LIMIT 0")
+
+
+def _claim(row: dict[str, Any]) -> Claim:
+    """A claim, with what people answered; an earlier image left that in the job itself."""
+    given, asked = row.pop("answer"), row.pop("questions")
+    questions = {each["id"]: Question(**each) for each in asked or ()}
+    for question in _of_earlier_image(given or {}):
+        if not (known := questions.get(question.id)) or not known.answered:
+            questions[question.id] = replace(question, turn=known.turn if known else 1)
+    return Claim(**row, questions=tuple(questions.values()))
+
+
+def _of_earlier_image(given: Mapping[str, Any]) -> Iterator[Question]:
+    asked, answer = given.get("interrupts") or (), given.get("resume")
+    for interrupt in asked:
+        if len(asked) == 1 and not (isinstance(answer, dict) and interrupt["id"] in answer):
+            yield Question(interrupt["id"], answered=True, answer=answer)
+        elif isinstance(answer, dict) and interrupt["id"] in answer:
+            yield Question(interrupt["id"], answered=True, answer=answer[interrupt["id"]])
 
 
 async def _finished(connection: Connection, job_id: str, row: Mapping[str, Any]) -> Finished:

@@ -1,16 +1,18 @@
 """People's side of the ledger: they ask for jobs, look at them, answer them and end them."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Json
 
-from executor.jobs.job import CalledOff, Job, Message, Origin, Submission, Wake
-from executor.ledger import sql
+from executor.jobs.answers import NotAsked, Question, WrongAnswer, chosen
+from executor.jobs.job import TERMINAL, CalledOff, Job, Message, Origin, Submission, Wake
 from executor.ledger.ledger import outbox_columns, waiting_columns
-from executor.postgres.pool import Pool, connected, fetch, transaction
+from executor.ledger.sql import people as sql
+from executor.ledger.sql.worker import PROMISE
+from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 
 class Register:
@@ -31,9 +33,7 @@ class Register:
                 if not rows[0]["same"]:
                     conflict = index
                     raise psycopg.Rollback
-                await connection.execute(
-                    sql.PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message])
-                )
+                await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
         return conflict
 
     async def job(self, job_id: str) -> Job | None:
@@ -55,11 +55,24 @@ class Register:
         async with connected(self._pool) as connection:
             return [Job(**row) for row in await fetch(connection, sql.LIST, values)]
 
-    async def resume(self, job_id: str, answer: Any) -> Wake | None:
-        """Let an interrupted job go on with a person's answer; None where it is not interrupted."""
-        async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json(answer)})
-        return Wake(**rows[0]) if rows else None
+    async def resume(self, job_id: str, answer: Any, key: str | None = None) -> Wake | None:
+        """Keep a person's answer, and let the job go on where it waits for people; None where it need not be woken.
+
+        The same answer with the same Idempotency-Key again changes nothing. Raises NotAsked or WrongAnswer.
+        """
+        async with transaction(self._pool) as connection:
+            rows = await fetch(connection, sql.ASKED, {"job_id": job_id})
+            if key is not None and await _is_repeated(connection, job_id, key, answer):
+                return None
+            waits = rows[0]["status"] == "interrupted" and not rows[0]["answered"]
+            questions = _open(rows[0], asked_anew=waits)
+            if rows[0]["status"] in TERMINAL:
+                raise NotAsked(f"the job has {rows[0]['status']} already")
+            answers = chosen(answer, questions)
+            for question in questions:
+                if question.id in answers:
+                    await connection.execute(sql.ANSWER, _answer_row(job_id, question, answers[question.id], key))
+            return await _go_on(connection, job_id, questions, answers, waits=waits) if answers else None
 
     async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
         """End the job and promise what `say` says of it, or None where a worker has it and is to end it.
@@ -73,7 +86,7 @@ class Register:
             row = rows[0]
             origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
             called = CalledOff(row["thread_id"], row["attempts"], origin)
-            await connection.execute(sql.PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
+            await connection.execute(PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
         return called
 
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
@@ -92,3 +105,47 @@ class Register:
             await connection.execute(sql.LET_GO, {"job_ids": [row["job_id"] for row in held]})
             await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
         return len(gone)
+
+
+def _open(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:
+    """The questions that the job is told to ask; one that it asks after its answer was taken is in its next turn."""
+    known = {each["id"]: Question(**each) for each in row["questions"] or ()}
+    return [
+        _turn(interrupt, known.get(interrupt["id"]), asked_anew=asked_anew) for interrupt in row["interrupts"] or ()
+    ]
+
+
+def _turn(interrupt: dict[str, Any], known: Question | None, *, asked_anew: bool) -> Question:
+    if known is None:
+        return Question(interrupt["id"], asked=interrupt)
+    if known.answered and asked_anew:
+        return Question(interrupt["id"], known.turn + 1, asked=interrupt)
+    return replace(known, asked=interrupt)
+
+
+async def _is_repeated(connection: Connection, job_id: str, key: str, answer: Any) -> bool:
+    """Whether the answer came with this key before; raises WrongAnswer where another one did."""
+    before = await fetch(connection, sql.REPEATED, {"job_id": job_id, "key": key})
+    given = {row["id"]: row["answer"] for row in before}
+    if not given:
+        return False
+    if answer != given and [answer] != list(given.values()):
+        raise WrongAnswer("Idempotency-Key", "came with another answer before")
+    return True
+
+
+async def _go_on(
+    connection: Connection, job_id: str, questions: Sequence[Question], answers: Mapping[str, Any], *, waits: bool
+) -> Wake | None:
+    left = [question.asked for question in questions if question.id not in answers and not question.answered]
+    result = Json({"interrupts": left}) if left else None
+    if not waits:
+        await connection.execute(sql.ANSWERED, {"job_id": job_id, "result": result})
+        return None
+    asked = [question.asked for question in questions]
+    answer = Json({"resume": next(iter(answers.values())) if len(asked) == 1 else dict(answers), "interrupts": asked})
+    return Wake(**(await fetch(connection, sql.RESUME, {"job_id": job_id, "result": result, "answer": answer}))[0])
+
+
+def _answer_row(job_id: str, question: Question, answer: Any, key: str | None) -> dict[str, Any]:
+    return {"job_id": job_id, "id": question.id, "turn": question.turn, "answer": Json(answer), "key": key}

@@ -54,6 +54,8 @@ class Progress:
         self._size = 0
         self._waiting: deque[Line] = deque()
         self._dropped: Counter[tuple[str, str, int]] = Counter()
+        self._handed = self._done = 0  # entries, ever
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._something = asyncio.Event()
         self._nothing = asyncio.Event()
         self._nothing.set()
@@ -81,6 +83,13 @@ class Progress:
             else:
                 await asyncio.sleep(PAUSE_SECONDS)
 
+    async def written(self) -> None:
+        """Wait until all that was handed over so far is written; not where the sink is away."""
+        if self._done < self._handed and self.up:
+            written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append((self._handed, written))
+            await written
+
     async def flush(self) -> None:
         """Wait until all is written."""
         await self._nothing.wait()
@@ -91,6 +100,7 @@ class Progress:
     def _append(self, line: Line) -> None:
         self._waiting.append(line)
         self._size += line.size
+        self._handed += 1
         self._something.set()
         self._nothing.clear()
 
@@ -98,9 +108,17 @@ class Progress:
         for line in batch:
             self._waiting.popleft()
             self._size -= line.size
+        self._done += len(batch)
+        self._answer_waiters()
         if not self._waiting:
             self._something.clear()
             self._nothing.set()
+
+    def _answer_waiters(self) -> None:
+        while self._waiters and (self._waiters[0][0] <= self._done or not self.up):
+            _, written = self._waiters.popleft()
+            if not written.done():
+                written.set_result(None)
 
     async def _write(self, batch: Sequence[Line]) -> bool:
         try:
@@ -110,6 +128,7 @@ class Progress:
             if self.up:
                 log.warning("Dragonfly does not take events; jobs go on", error=repr(error))
             self.up = False
+            self._answer_waiters()
             return False
         self.up = True
         return True

@@ -61,5 +61,5 @@ class Orphans:
         log.warning("job failed: its message left the stream after its worker", job=claim.job_id)
         outcome = self._outcomes.lost(JobRequest(claim.job_id, thread_id, {}, {}), orphaned(), claim)
         await self._outbox.finish(claim, outcome)
-        self._ends.say(thread_id, claim.job_id, claim.attempt, outcome.status)
+        await self._ends.say(thread_id, claim.job_id, claim.attempt, outcome.status)
         await self._outbox.publish_and_wake(thread_id, outcome.messages)

@@ -7,12 +7,11 @@ import structlog
 
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.job import Claim, Message, Origin, Outcome, Wake
+from executor.worker.insistence import insist
 from executor.worker.ports import Broker, Ledger
 
 log = structlog.get_logger()
 
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
 SWEEP_SECONDS = 2.0
 
 
@@ -24,19 +23,12 @@ class Outbox:
         self._ledger = ledger
         self._wake = wake
 
-    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
-        """Write the outcome, waiting for the database as long as it takes; raises LeaseLost where the job is another's.
+    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
+        """Write the outcome, however long that takes; raises LeaseLost where the job is another's.
 
-        A run that ended is not thrown away because the database restarts: its lease is renewed meanwhile.
+        The answer is whether the job goes on at once.
         """
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return await self._ledger.finish(claim, outcome, kept)
-            except TryAgain as error:
-                log.warning("outcome not written yet", error=str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        return await insist(lambda: self._ledger.finish(claim, outcome, kept), "outcome")
 
     async def publish_and_wake(self, thread_id: str, messages: Sequence[Message]) -> None:
         """Publish what was promised and mark it, then wake who waits for the thread.

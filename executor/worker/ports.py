@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import (
@@ -15,6 +15,7 @@ from executor.jobs.job import (
     Origin,
     Outcome,
     Result,
+    Tries,
     Waiting,
     Wake,
 )
@@ -79,11 +80,20 @@ class Ledger(Protocol):
     async def renew(self, claims: Iterable[Claim]) -> Mapping[str, bool]:
         """The ids of those that are still ours, and whether each is to be ended."""
 
-    async def release(self, claim: Claim, *, unused: bool) -> None:
-        """Back to the queue."""
+    async def tally(self, claim: Claim) -> Tries:
+        """How the attempt stands that failed; raises LeaseLost."""
 
-    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> None:
-        """Write the outcome; raises LeaseLost."""
+    async def release(self, claim: Claim, after: float = 0.0, *, unused: bool) -> None:
+        """Back to the queue, for in so many seconds."""
+
+    async def postpone(self, claim: Claim, origin: Origin, after: float, gate: str | None) -> None:
+        """Keep it here for so many seconds, as no attempt; raises LeaseLost."""
+
+    async def let_pass(self, gates: Sequence[str]) -> None:
+        """Let all go on that wait at gates which have opened."""
+
+    async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
+        """Write the outcome; whether the job goes on at once, being answered already; raises LeaseLost."""
 
     async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> Sequence[Wake]:
         """The broker has them; whom to wake on the thread."""
@@ -113,8 +123,15 @@ class Ledger(Protocol):
 class Run(Protocol):
     """A job on its graph."""
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether it goes on from people's answers."""
+
     async def finish(self) -> Result:
         """To the end; raises Drained."""
+
+    async def asked(self) -> list[dict[str, Any]]:
+        """What it asks people now."""
 
     def drain(self) -> None:
         """Stop at the next step."""
@@ -132,3 +149,6 @@ class EntrySink(Protocol):
 
     def emit(self, entry: Entry) -> None:
         """At once, and never failing."""
+
+    async def written(self) -> None:
+        """Until all that was handed over so far is written, or cannot be."""

@@ -4,29 +4,35 @@ finish, publish, acknowledge: each may repeat, none may be skipped. Whatever die
 and finds in the ledger what is left to do.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
+from typing import Literal
 
 import structlog
 
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, TryAgain
 from executor.jobs.entries import Entry, EntryBody
-from executor.jobs.job import Message, Outcome, Result
+from executor.jobs.job import TERMINAL, Interrupted, Message, Outcome, Result, Tries
 from executor.jobs.outcomes import Outcomes
-from executor.jobs.verdict import Failure, Retry, Superseded, Verdict, expired, judge, worker_lost
+from executor.jobs.verdict import AskAgain, Failure, Limits, Postpone, Retry, expired, judge, worker_lost
 from executor.settings import WorkerSettings
 from executor.telemetry import Metrics
 from executor.worker.admission import Admission
+from executor.worker.insistence import insist
 from executor.worker.leases import Held, Leases
 from executor.worker.outbox import Outbox
 from executor.worker.ports import Agents, Broker, Delivery, EntrySink, Ledger
+from executor.worker.stream_ends import StreamEnds
 
 log = structlog.get_logger()
 
 GIVEN_BACK_SECONDS = 5.0
+FIRST = 1  # epoch
 
 
 class Processor:
@@ -42,6 +48,7 @@ class Processor:
         leases: Leases,
         agents: Agents,
         progress: EntrySink,
+        stream_ends: StreamEnds,
         outcomes: Outcomes,
         metrics: Metrics,
         settings: WorkerSettings,
@@ -54,10 +61,12 @@ class Processor:
         self._leases = leases
         self._agents = agents
         self._progress = progress
+        self._stream_ends = stream_ends
         self._outcomes = outcomes
         self._metrics = metrics
         self._settings = settings
         self._scrub = scrub
+        self._limits = Limits(settings.max_attempts, settings.retry_seconds)
         self._jitter = Random()  # noqa: S311 - spreads retries, guards nothing
 
     async def process(self, delivery: Delivery) -> None:
@@ -75,12 +84,13 @@ class Processor:
             log.exception("a bug: left to be delivered again", sequence=delivery.sequence)
 
     async def _work(self, held: Held) -> None:
-        bound = structlog.contextvars.bound_contextvars(job=held.job.job_id, attempt=held.claim.attempt)
+        bound = structlog.contextvars.bound_contextvars(job=held.job.job_id, attempt=held.claim.total)
         with bound, self._leases.hold(held), self._metrics.running.track_inprogress():
             if held.claim.cancelling:
                 await self._end(held, self._outcomes.cancelled(held.job))
             elif cause := self._hopeless(held):
-                await self._fail(held, cause)
+                # A claim that finds all attempts used up is none itself.
+                await self._fail(held, cause, held.claim.total - (held.claim.attempt > self._limits.attempts))
             else:
                 await self._attempt(held)
 
@@ -90,8 +100,8 @@ class Processor:
             return held.refused
         if held.job.expires_at is not None and held.job.expires_at <= held.claim.at:
             return expired(held.job.expires_at)
-        if held.claim.attempt > self._settings.max_attempts:
-            return worker_lost(self._settings.max_attempts)
+        if held.claim.attempt > self._limits.attempts:
+            return worker_lost(self._limits.attempts)
         return None
 
     async def _attempt(self, held: Held) -> None:
@@ -104,12 +114,12 @@ class Processor:
             await self._give_back(held, after=0.0, unused=True)
         except Cancelled:
             await self._end(held, self._outcomes.cancelled(held.job))
+        except LeaseLost:
+            log.warning("given up: another worker has the job")
         except Exception as error:  # noqa: BLE001 - a graph may raise anything
-            await self._follow(judge(error, held.claim.attempt, self._settings.max_attempts, self._jitter), held)
+            await self._after(error, held)
         else:
-            seconds = held.claim.elapsed + time.monotonic() - began
-            self._metrics.duration.observe(seconds)
-            await self._end(held, self._outcomes.ended(held.job, held.claim, result, seconds))
+            await self._end(held, self._outcome(held, result, held.claim.elapsed + time.monotonic() - began))
 
     async def _run(self, held: Held) -> Result:
         await self._begin(held)
@@ -117,9 +127,10 @@ class Processor:
         return await held.finish(run, self._settings.job_timeout_seconds)
 
     async def _begin(self, held: Held) -> None:
-        if held.claim.attempt > 1:
-            self._emit(held, EntryBody("attempt", "", {"attempt": held.claim.attempt}))
-        else:
+        """Say that an attempt begins; that the job does is said once."""
+        word: Literal["attempt", "start"] = "attempt" if held.claim.is_retry else "start"
+        self._emit(held, EntryBody(word, "", {"attempt": held.claim.total}))
+        if held.claim.epoch == FIRST:
             await self._announce(self._outcomes.started(held.job))
 
     async def _announce(self, message: Message) -> None:
@@ -129,42 +140,74 @@ class Processor:
         except ExecutorError as error:
             log.warning("event not published", id=message.id, error=str(error))
 
-    async def _follow(self, verdict: Verdict, held: Held) -> None:
+    async def _after(self, error: Exception, held: Held) -> None:
+        """Do what follows from an attempt that failed."""
+        tries = await insist(lambda: self._ledger.tally(held.claim), "failed attempt")
+        answered = held.run is not None and held.run.is_answer
+        verdict = judge(error, tries, self._limits, answered=answered, now=datetime.now(UTC), jitter=self._jitter)
         match verdict:
-            case Superseded():
-                log.warning("given up: another worker has the job")
             case Retry(after, cause):
-                log.warning("attempt failed", after=after, error=self._scrub(cause))
-                self._metrics.retries.inc()
                 await self._give_back(held, after, unused=False)
-                await self._announce(self._outcomes.progress(held.job, held.claim, self._scrub(cause), after))
+                await self._say_failed(held, tries, cause, after)
+            case Postpone(after, cause, gate):
+                await self._postpone(held, after, gate)
+                if gate is None:
+                    await self._say_failed(held, tries, cause, after)
+            case AskAgain():
+                await self._ask_again(held, verdict)
             case Failure():
-                await self._fail(held, verdict)
+                await self._fail(held, verdict, tries.total)
+
+    async def _say_failed(self, held: Held, tries: Tries, cause: str, after: float) -> None:
+        log.warning("attempt failed", after=after, error=self._scrub(cause))
+        self._metrics.retries.inc()
+        await self._announce(self._outcomes.progress(held.job, tries.total, self._scrub(cause), after))
 
     async def _give_back(self, held: Held, after: float, *, unused: bool) -> None:
-        await self._ledger.release(held.claim, unused=unused)
+        await insist(lambda: self._ledger.release(held.claim, after, unused=unused), "release")
         await held.delivery.nak(after)
 
-    async def _fail(self, held: Held, cause: Failure) -> None:
+    async def _postpone(self, held: Held, after: float, gate: str | None) -> None:
+        """Let the job wait in the ledger: in the broker it would count as lag, and KEDA add pods that wait as well."""
+        log.info("parked: the world is at fault", after=after, gate=gate)
+        await insist(lambda: self._ledger.postpone(held.claim, held.origin, after, gate), "postponement")
+        await held.delivery.ack()
+
+    async def _ask_again(self, held: Held, refused: AskAgain) -> None:
+        """Put the question once more that the graph's own code could not take the answer to."""
+        asked = await held.run.asked() if held.run is not None else []
+        error = {"type": refused.type, "message": self._scrub(refused.message)}
+        log.warning("asked again: the answer was not taken", error=error["message"])
+        await self._end(held, self._outcome(held, Interrupted(asked, error), held.claim.elapsed))
+
+    async def _fail(self, held: Held, cause: Failure, total: int) -> None:
         safe = replace(cause, message=self._scrub(cause.message))
         log.warning("job failed", reason=safe.reason, error=safe.message)
         self._metrics.dead_letters.labels(safe.reason).inc()
-        tried = min(held.claim.attempt, self._settings.max_attempts)  # a claim that found all used up tried nothing
-        claim = replace(held.claim, attempt=tried)
-        await self._end(held, self._outcomes.failed(held.job, held.origin, safe, claim))
+        await self._end(held, self._outcomes.failed(held.job, held.origin, safe, replace(held.claim, total=total)))
+
+    def _outcome(self, held: Held, result: Result, seconds: float) -> Outcome:
+        if not isinstance(result, Interrupted):
+            self._metrics.duration.observe(seconds)
+        return self._outcomes.ended(held.job, held.claim, result, seconds)
 
     async def _end(self, held: Held, outcome: Outcome) -> None:
-        await self._outbox.finish(held.claim, outcome, held.origin if outcome.status == "interrupted" else None)
+        goes_on = await self._outbox.finish(held.claim, outcome, held.origin if outcome.questions else None)
         held.ended = True
         log.info("job ended", status=outcome.status)
         self._metrics.jobs.labels(outcome.status).inc()
-        if outcome.status != "interrupted":
-            self._emit(held, EntryBody("end", "", {"status": outcome.status}))
-        await self._outbox.publish_and_wake(held.job.thread_id, outcome.messages)
-        await held.delivery.ack()
+        await asyncio.gather(
+            self._outbox.publish_and_wake(held.job.thread_id, outcome.messages),
+            self._say_end(held, outcome.status),
+        )
+        await (held.delivery.nak() if goes_on else held.delivery.ack())
+
+    async def _say_end(self, held: Held, status: str) -> None:
+        if status in TERMINAL:
+            await self._stream_ends.say(held.job.thread_id, held.job.job_id, held.claim.total, status)
 
     def _emit(self, held: Held, body: EntryBody) -> None:
         kind, node, data = body
         if kind == "node_end" and data["error"]:
             data = data | {"error": self._scrub(data["error"])}
-        self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.attempt, kind, node, data))
+        self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.total, kind, node, data))

@@ -1,6 +1,7 @@
 """A thread's stream says of each job that it ended, also of one that had no worker at its end."""
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -11,6 +12,7 @@ from executor.worker.ports import EntrySink
 
 log = structlog.get_logger()
 
+WRITE_SECONDS = 0.2
 UNDER_WAY_SECONDS = 1.0  # an outcome's entry follows it within milliseconds, but for a slow network
 
 
@@ -28,9 +30,12 @@ class StreamEnds:
         self._progress = progress
         self._entries = entries
 
-    def say(self, thread_id: str, job_id: str, attempt: int, status: str) -> None:
-        """The job ended so."""
+    async def say(self, thread_id: str, job_id: str, attempt: int, status: str) -> None:
+        """The job ended so; returns once that is written, so that no death loses it, or after 200 ms."""
         self._progress.emit(Entry(thread_id, job_id, attempt, "end", "", {"status": status}))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._progress.written()
 
     async def make_sure(self, thread_id: str, job_id: str, attempt: int, status: str) -> None:
         """Say it unless the stream does: whoever wrote the outcome may have died before, or be about to say it."""
@@ -39,6 +44,6 @@ class StreamEnds:
                 return
             await asyncio.sleep(UNDER_WAY_SECONDS)
             if not await self._entries.ended(thread_id, job_id):
-                self.say(thread_id, job_id, attempt, status)
+                await self.say(thread_id, job_id, attempt, status)
         except TryAgain as error:
             log.warning("not known whether the stream has its end", job=job_id, error=str(error))

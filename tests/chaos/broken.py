@@ -40,13 +40,13 @@ def _replace(of: Any, name: str, by: Any) -> None:
 
 
 def leases_are_not_heeded() -> None:
-    from executor.ledger import sql
+    from executor.ledger.sql import worker as sql
 
     sql.CLAIM = sql.CLAIM.replace("coalesce(job.lease_until <= now(), true)", "true")
 
 
 def nothing_is_marked() -> None:
-    from executor.ledger import sql
+    from executor.ledger.sql import worker as sql
 
     sql.SETTLE = sql.SETTLE.replace("id = ANY(%(ids)s)", "id = ANY(%(ids)s) AND false")
     sql.PUBLISHED += " AND false"
@@ -118,7 +118,7 @@ def _publish_again(changed: Callable[[Any], Any]) -> None:
 
 
 def turns_are_not_waited_for() -> None:
-    from executor.ledger import sql
+    from executor.ledger.sql import worker as sql
     from executor.worker.thread_order import ThreadOrder
 
     async def at_once(*_: object) -> None:
@@ -130,7 +130,7 @@ def turns_are_not_waited_for() -> None:
 
 
 def threads_are_shared() -> None:
-    from executor.ledger import sql
+    from executor.ledger.sql import worker as sql
 
     turns_are_not_waited_for()
     sql.CLAIM = sql.CLAIM.replace("other.started_at IS NOT NULL", "false")

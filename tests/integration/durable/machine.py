@@ -110,6 +110,21 @@ class Machine(Model, RuleBasedStateMachine):
         self.give_back(held, unused=unused)
 
     @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def postpone(self, data: st.DataObject) -> None:
+        """The world is at fault: the job is parked until it is due, which is at once, and keeps its thread."""
+        held = self.drawn(data, self.held)
+        self.held.remove(held)
+        try:
+            self.book.do(self.lab.ledger.postpone(held.claim, self.lab.origin(held.name), 0.0, None))
+        except LeaseLost:
+            assert not self.owns(held), held
+            return
+        row = self.rows[held.name]
+        row.status, row.leased, row.attempts = "parked", False, row.attempts - 1
+        self.acknowledge(held)
+
+    @precondition(lambda self: self.held)
     @rule()
     def renew(self) -> None:
         """Every worker's heartbeat; those that lost their lease are told so."""
@@ -162,8 +177,9 @@ class Machine(Model, RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         woken = self.book.do(self.lab.swept())
-        assert sorted(woken) == sorted(name.partition("@")[0] for name in self.nexts())
-        for name in self.nexts():
+        due = [*self.nexts(), *self.postponed()]
+        assert sorted(woken) == sorted(name.partition("@")[0] for name in due)
+        for name in due:
             self.note_woken(name)
 
     # What holds
@@ -254,7 +270,7 @@ class Machine(Model, RuleBasedStateMachine):
             assert not allowed, held
             return False
         assert allowed, ("written by a worker that does not own the job", held)
-        row.status, row.leased = status, False
+        row.status, row.leased, row.attempts = status, False, row.attempts - (status == "interrupted")
         return True
 
     def give_back(self, held: Held, *, unused: bool) -> None:

@@ -97,6 +97,10 @@ class Model:
                 names += [row.name for row in mine if row.status == "parked"][:1]
         return names
 
+    def postponed(self) -> list[str]:
+        """Those that wait for the world, and have begun."""
+        return [row.name for row in self.rows.values() if row.status == "parked" and row.begun]
+
     def note_woken(self, name: str) -> None:
         row = self.rows[name]
         row.status, row.wakes = "queued", row.wakes + 1

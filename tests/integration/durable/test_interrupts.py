@@ -8,6 +8,7 @@ import pytest
 
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
+from executor.jobs.answers import NotAsked
 from tests.integration.durable.aftermath import at_rest, becomes
 from tests.integration.durable.steps import asks, job
 from tests.integration.durable.workers import working
@@ -25,11 +26,12 @@ async def test_an_interrupted_job_goes_on_with_its_answer_and_may_ask_again(plac
         await place.publish(job(after, name))
         await becomes(place, after, "parked")
         assert questions(await running.resources.register.job(name)) == ["one?"]
-        assert await running.service.jobs.resume(name, "first")
+        await running.service.jobs.resume(name, "first")
         await wait_until("it asks again", lambda: has_asked(place, name, 2))
         await becomes(place, name, "interrupted")
-        assert await running.service.jobs.resume(name, "second")
-        assert not await running.service.jobs.resume(name, "too late")
+        await running.service.jobs.resume(name, "second")
+        with pytest.raises(NotAsked):
+            await running.service.jobs.resume(name, "too late")
         assert await at_rest(place, name, after) == {name: "completed", after: "completed"}
     facts = await place.facts(name)
     assert facts[-1].data["result"]["final_state"]["done"] == ["a", "b=first+second", "c"]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from executor.errors import LeaseLost
+from executor.jobs.answers import NotAsked
 from executor.jobs.job import Blocked, Finished, Submission, Waiting
 from tests.integration.durable.lab import message, woken
 
@@ -60,7 +61,8 @@ async def test_what_nobody_works_on_is_cancelled_here_and_now(lab, status):
     assert {"id": f"{lab.id('a')}:cancelled", "marked": False} in await lab.promised("a")
     assert isinstance(await lab.claim("a@t"), Finished)
     assert await lab.ledger.waiting(lab.id("a")) is None
-    assert await lab.register.resume(lab.id("a"), "yes") is None
+    with pytest.raises(NotAsked):
+        await lab.register.resume(lab.id("a"), "yes")
     if status == "worker lost":
         assert await lab.ledger.renew([stale]) == {}
         with pytest.raises(LeaseLost):

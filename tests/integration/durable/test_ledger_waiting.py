@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from executor.jobs.answers import NotAsked
 from executor.jobs.job import Blocked, Claim, Early, Finished, Waiting, Wake
 from tests.integration.durable.lab import message, woken
 
@@ -113,12 +114,13 @@ async def test_an_interrupted_job_holds_its_thread_and_goes_on_with_an_answer(la
     assert await lab.swept() == []
     assert (await lab.job("a")).result == {"interrupts": [{"id": "q", "value": "sure?"}]}
     assert await lab.register.resume(lab.id("a"), "yes") == Wake(lab.id("a"), 1)
-    assert await lab.register.resume(lab.id("a"), "no") is None
+    with pytest.raises(NotAsked):
+        await lab.register.resume(lab.id("a"), "no")
     assert (await lab.job("a")).result is None
     assert await lab.ledger.waiting(lab.id("a")) == Waiting(1, lab.origin("a"))
     again = await lab.begin("a@t")
-    assert again.answer == {"resume": "yes", "interrupts": [{"id": "q", "value": "sure?"}]}
-    assert again.attempt == 2
+    assert again.answers == {"q": "yes"}
+    assert (again.attempt, again.total, again.spared) == (1, 1, "answer")
     await lab.finish(again)
     assert woken(await lab.settle("t"), lab) == [("b", 1)]
 

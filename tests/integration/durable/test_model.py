@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from executor.ledger import sql
+from executor.ledger.sql import worker as sql
 from tests.integration.durable.machine import Book, Machine
 
 pytestmark = pytest.mark.anyio

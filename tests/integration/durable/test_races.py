@@ -11,8 +11,9 @@ import pytest
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.jobs.job import Blocked, Busy, Claim
-from executor.ledger import Ledger, sql
+from executor.ledger import Ledger
 from executor.ledger.ledger import waiting_columns
+from executor.ledger.sql import worker as sql
 from tests.integration.durable.lab import woken
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ async def test_two_who_wake_at_once_wake_one(lab):
     for name in ("b@t", "c@t"):
         assert await lab.park(name)
     await lab.finish(before)
-    async with held(lab, lambda other: other.settle(lab.id("t"), [])):
+    async with held(lab, lambda other: other.mark_and_wake(lab.id("t"), [])):
         settling = asyncio.create_task(lab.settle("t"))
         await waits(lab, settling)
     assert await settling == []

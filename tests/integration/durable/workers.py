@@ -25,7 +25,8 @@ from executor.broker.layout import layout
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.events import parse
-from executor.ledger import Ledger, Register, sql
+from executor.ledger import Ledger, Register
+from executor.ledger.sql import worker as sql
 from executor.postgres import pool
 from executor.postgres.pool import Pool, open_pool
 from executor.service import Resources, Service

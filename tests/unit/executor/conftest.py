@@ -60,6 +60,7 @@ class World:
             leases=self.leases,
             agents=self.agents,
             progress=self.stream,
+            stream_ends=self.ends,
             outcomes=outcomes,
             metrics=self.metrics,
             settings=WorkerSettings.read({"EXECUTOR_MAX_ATTEMPTS": str(MAX_ATTEMPTS)}),

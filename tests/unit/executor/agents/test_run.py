@@ -184,7 +184,8 @@ async def test_a_question_to_a_person_is_a_result_and_asked_again_when_the_job_c
     result = await Run(graph, job, claim("a", 1), entry_bodies.append).finish()
     assert isinstance(result, Interrupted)
     assert [question["value"] for question in result.interrupts] == [{"sure": "?"}]
-    assert ("interrupt", "", result.interrupts[0]) in entry_bodies
+    told = [body.data for body in entry_bodies if body.type == "interrupt"]
+    assert [each | {"node": "ask"} for each in told] == result.interrupts
     assert await Run(graph, job, claim("a", 2), entry_bodies.append).finish() == result
 
 

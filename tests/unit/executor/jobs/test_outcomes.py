@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from executor.jobs.answers import Question
 from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Message, Origin, Outcome
 from executor.jobs.outcomes import LONGEST_MESSAGE, Outcomes
 from executor.jobs.verdict import Failure
@@ -22,8 +23,8 @@ NATS = NatsSettings.read(
 LIMIT = 4000
 OUTCOMES = Outcomes(NATS, "agent-executor", LIMIT)
 JOB = JobRequest("j/1", "th", {}, {}, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-CLAIM = Claim("j/1", epoch=3, attempt=2, elapsed=0.0, at=datetime(2026, 1, 1, tzinfo=UTC))
-LAST = replace(CLAIM, attempt=5)
+CLAIM = Claim("j/1", epoch=3, attempt=1, elapsed=0.0, at=datetime(2026, 1, 1, tzinfo=UTC), total=2)
+LAST = replace(CLAIM, total=5)
 CAUSE = Failure("exhausted", "RateLimitError", "too fast", retryable=True)
 ORIGIN = Origin("AGENT_EXECUTION:7", "crew.execute.demo", {"content-type": "application/json", "X-Own": "ä"}, b"{}\xff")
 
@@ -64,12 +65,31 @@ def test_completed_holds_the_result_in_the_ledger_and_in_the_event():
 
 
 def test_interrupted_holds_the_questions():
-    outcome = OUTCOMES.ended(JOB, CLAIM, Interrupted([{"value": "sure?", "id": "q"}]), seconds=1)
-    asked = {"interrupts": [{"value": "sure?", "id": "q"}]}
-    assert outcome == Outcome("interrupted", asked, None, outcome.messages)
+    question = {"value": "sure?", "id": "q"}
+    outcome = OUTCOMES.ended(JOB, CLAIM, Interrupted([question]), seconds=1)
+    asked = {"interrupts": [question]}
+    told_of = (Question("q", 1, asked=question),)
+    assert outcome == Outcome("interrupted", asked, None, outcome.messages, questions=told_of)
     assert event(outcome.messages[0]) == told(
         "interrupted", {"job_id": "j/1", "interrupts": [{"value": "sure?", "id": "q"}]}, id="j%2F1:interrupted:q"
     )
+
+
+def test_the_same_question_asked_again_is_a_fact_of_its_own_with_its_turn_and_what_was_wrong():
+    question, error = {"value": "sure?", "id": "q"}, {"type": "ValueError", "message": "no date"}
+    claim = replace(CLAIM, questions=(Question("q", 1, answered=True, answer="x"), Question("p", 1)))
+    outcome = OUTCOMES.ended(JOB, claim, Interrupted([question], error), seconds=1)
+    assert outcome.result == {"interrupts": [question], "error": error}
+    assert outcome.questions == (Question("q", 2, asked=question),)
+    assert event(outcome.messages[0]) == told(
+        "interrupted", {"job_id": "j/1", "interrupts": [question], "error": error}, id="j%2F1:interrupted:q:2"
+    )
+
+
+def test_a_question_that_is_still_open_keeps_its_turn():
+    claim = replace(CLAIM, questions=(Question("q", 3),))
+    outcome = OUTCOMES.ended(JOB, claim, Interrupted([{"value": "sure?", "id": "q"}]), seconds=1)
+    assert outcome.questions == (Question("q", 3, asked={"value": "sure?", "id": "q"}),)
 
 
 def test_failed_is_an_event_and_a_dead_letter():

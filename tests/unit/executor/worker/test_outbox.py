@@ -54,7 +54,7 @@ async def test_the_sweep_publishes_what_somebody_left_behind(world, monkeypatch)
 
 
 async def test_an_outcome_waits_for_the_ledger(world, monkeypatch):
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("executor.worker.insistence.FIRST_PAUSE", 0.001)
     claim = await world.ledger.claim(Identity("j", "j", b"", 1))
     world.ledger.down = {"finish"}
     settling = asyncio.create_task(world.outbox.finish(claim, Outcome("completed", None, None, (ONE,))))

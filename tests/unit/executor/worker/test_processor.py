@@ -14,6 +14,8 @@ from tests.unit.executor.conftest import SECRET, count, identity, until_true
 
 pytestmark = pytest.mark.anyio
 
+START = ("start", {"attempt": 1})
+
 
 async def test_a_job_is_claimed_run_finished_published_and_acknowledged_in_this_order(world):
     assert await world.process(world.delivery()) == [
@@ -32,7 +34,7 @@ async def test_a_job_is_claimed_run_finished_published_and_acknowledged_in_this_
         "duration_ms": told["duration_ms"],
     }
     assert world.told("j:started") == {"job_id": "j"}
-    assert world.entries == [("end", {"status": "completed"})]
+    assert world.entries == [START, ("end", {"status": "completed"})]
     assert len(world.leases) == 0
 
 
@@ -66,7 +68,7 @@ async def test_a_ledger_that_is_away_gives_the_message_back(world, method):
 
 
 async def test_a_run_that_ended_waits_for_the_ledger_instead_of_being_thrown_away(world, monkeypatch):
-    monkeypatch.setattr("executor.worker.outbox.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("executor.worker.insistence.FIRST_PAUSE", 0.001)
     world.ledger.down = {"finish"}
     processing = asyncio.create_task(world.processor.process(world.delivery()))
     await until_true(lambda: world.agents.opened)
@@ -189,7 +191,7 @@ async def test_a_job_that_is_called_off_is_cancelled(world):
     world.leases.cancel("j")
     await working
     assert world.told("j:cancelled") == {"job_id": "j"}
-    assert world.entries == [("end", {"status": "cancelled"})]
+    assert world.entries == [START, ("end", {"status": "cancelled"})]
     assert world.journal[-1] == ("ack", 1)
 
 
@@ -216,7 +218,7 @@ async def test_a_question_is_an_event_and_not_the_end_of_the_stream(world):
         ("ack", 1),
     ]
     assert world.told("j:interrupted:q") == {"job_id": "j", "interrupts": [{"value": "sure?", "id": "q"}]}
-    assert world.entries == []
+    assert world.entries == [START]
 
 
 async def test_an_event_that_names_no_job_is_answered_by_its_place_in_the_stream(world):
@@ -264,17 +266,18 @@ async def test_what_happens_is_told_with_its_attempt_and_without_secrets(world):
         run.emit(("node_end", "model", {"id": "1", "error": f"Unauthorized({SECRET})"}))
         return await completes()(run)
 
-    world.agents.acts["j"] = [fails(ConnectionError()), chatty]
+    world.agents.acts["j"] = [fails(ValueError()), chatty]
     await world.process(world.delivery(), world.delivery())
-    assert [(entry.thread, entry.job, entry.attempt) for entry in world.stream.entries] == [("j", "j", 2)] * 4
-    assert world.entries[1:3] == [
+    told = [(entry.thread, entry.job, entry.attempt) for entry in world.stream.entries]
+    assert told == [("j", "j", 1), *[("j", "j", 2)] * 4]
+    assert world.entries[2:4] == [
         ("token", {"id": "1", "text": "Hel"}),
         ("node_end", {"id": "1", "error": "Unauthorized(***)"}),
     ]
 
 
 async def test_all_is_counted(world):
-    world.agents.acts = {"bad": [Rejected("unknown_tool", "x")], "slow": [fails(ConnectionError()), completes()]}
+    world.agents.acts = {"bad": [Rejected("unknown_tool", "x")], "slow": [fails(ValueError()), completes()]}
     for job in ("good", "bad", "slow", "slow"):
         await world.process(world.delivery(job))
     assert world.value("jobs_total", outcome="completed") == 2

@@ -1,30 +1,15 @@
-"""The statements of the ledger. Each is one commit unless its caller says otherwise."""
+"""The statements of the worker's side of the ledger. Each is one commit unless its caller says otherwise."""
 
-# Who must end before this job may begin: whoever has begun on its thread (also where it waits for its next attempt or
-# for a person: its checkpoint must stay the thread's last), and whoever came before it in the stream. A job that waits
-# for its time blocks nobody, and nobody blocks one that has begun.
-BLOCKERS = """
-SELECT other.job_id FROM jobs AS other
-WHERE other.thread_id = {thread_id} AND other.job_id <> {job_id} AND other.finished_at IS NULL
-  AND (other.started_at IS NOT NULL OR (other.sequence < {sequence} AND other.not_before IS NULL))
-  AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {job_id}
-                  AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL)
-"""
-OF_ASKED = BLOCKERS.format(thread_id="asked.thread_id", job_id="asked.job_id", sequence="asked.sequence")
-OF_ONE = BLOCKERS.format(thread_id="%(thread_id)s", job_id="%(job_id)s", sequence="%(sequence)s")
-
-# A failed job that comes back from the dead letters begins anew, once for each letter.
-REPLAYED = "job.status = 'failed' AND job.replay < excluded.replay"
-ANEW = """
-    sequence = CASE WHEN job.finished_at IS NULL THEN coalesce(job.sequence, excluded.sequence)
-               ELSE excluded.sequence END,
-    cancelling = job.cancelling AND job.finished_at IS NULL, replay = greatest(excluded.replay, job.replay)
-"""
+from executor.ledger.sql.fragments import ADVANCED, ANEW, COUNTED, OF_ASKED, OF_ONE, QUESTIONS, REPLAYED, TOTAL, WAKE
 
 # The first epoch's thread is fresh where it has no checkpoint; whoever had the job before may just be writing one.
-CLAIMED = """
+CLAIMED = f"""
 RETURNING job_id, epoch, attempts AS attempt, extract(epoch FROM now() - started_at)::float AS elapsed, now() AS at,
-          cancelling, answer, replay,
+          cancelling, answer, replay, earlier + attempts AS total, steps,
+          extract(epoch FROM now() - fault_since)::float AS fault,
+          CASE WHEN epoch > 1
+               THEN (SELECT before.spared FROM jobs AS before WHERE before.job_id = job.job_id) END AS spared,
+          CASE WHEN epoch > 1 THEN {QUESTIONS} END AS questions,
           epoch = 1 AND NOT EXISTS (SELECT FROM checkpoints WHERE checkpoints.thread_id = job.thread_id) AS fresh
 """
 
@@ -37,26 +22,26 @@ FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %
 WHERE coalesce(not_before <= now(), true) AND NOT EXISTS ({OF_ASKED})
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
-SET status = 'running', attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts + 1 ELSE 1 END,
-    epoch = job.epoch + 1, lease_until = excluded.lease_until, finished_at = NULL, error = NULL, not_before = NULL,
+SET status = 'running', epoch = job.epoch + 1, spared = NULL, answered = false, gate = NULL,
+    {COUNTED}, lease_until = excluded.lease_until, finished_at = NULL, error = NULL, not_before = NULL,
     started_at = CASE WHEN job.finished_at IS NULL THEN coalesce(job.started_at, excluded.started_at)
                  ELSE excluded.started_at END,
     {ANEW}
 WHERE job.digest = excluded.digest AND coalesce(job.lease_until <= now(), true)
   AND (job.status IN ('queued', 'running', 'parked') OR ({REPLAYED}))
 {CLAIMED}
-"""  # noqa: S608 - our own fragments
+"""
 
 WAITING = "SELECT sequence, subject, headers, body FROM jobs WHERE job_id = %(job_id)s"
 
 REFUSED = f"""
-SELECT job.status, job.attempts, job.digest = %(digest)s AS same,
+SELECT job.status, {TOTAL} AS attempts, job.digest = %(digest)s AS same,
        job.status = 'interrupted' OR (job.finished_at IS NOT NULL AND NOT
            (job.status = 'failed' AND job.replay < %(replay)s)) AS ended,
        greatest(extract(epoch FROM job.lease_until - now()), 0)::float AS leased,
        coalesce(%(not_before)s::timestamptz > now(), false) AS early, EXISTS ({OF_ONE}) AS blocked
 FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
-"""  # noqa: S608 - our own fragments
+"""
 
 PARK = f"""
 INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body)
@@ -68,17 +53,10 @@ SET status = 'parked', not_before = excluded.not_before, subject = excluded.subj
     started_at = CASE WHEN job.finished_at IS NULL THEN job.started_at END, finished_at = NULL, error = NULL, {ANEW}
 WHERE job.digest = excluded.digest AND (job.status IN ('queued', 'parked') OR ({REPLAYED}))
 RETURNING job_id
-"""  # noqa: S608 - our own fragments
+"""
 
 # Waits for whoever is just ending one of them, and then does not find it any more.
 STILL_BLOCKED = f"{OF_ONE} FOR SHARE"
-
-QUEUE = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now())
-ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
-RETURNING digest = %(digest)s AS same
-"""
 
 # Whoever locks several jobs does it in one order, so that two never wait for each other.
 RENEW = """
@@ -88,13 +66,41 @@ WITH held AS MATERIALIZED (
         ON jobs.job_id = claimed.job_id AND jobs.epoch = claimed.epoch
     WHERE jobs.status = 'running' ORDER BY jobs.job_id FOR NO KEY UPDATE OF jobs
 )
-UPDATE jobs SET lease_until = now() + %(lease)s * interval '1 second' FROM held WHERE jobs.job_id = held.job_id
-RETURNING jobs.job_id, jobs.cancelling
+UPDATE jobs AS job SET lease_until = now() + %(lease)s * interval '1 second', {advanced}
+FROM held WHERE job.job_id = held.job_id
+RETURNING job.job_id, job.cancelling
+""".format(advanced=ADVANCED.format(when="job.attempts > 1 OR job.fault_since IS NOT NULL"))
+
+TALLY = f"""
+UPDATE jobs AS job SET {ADVANCED.format(when="true")}
+WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
+RETURNING attempts AS attempt, earlier + attempts AS total, steps,
+          coalesce(extract(epoch FROM now() - fault_since), 0)::float AS fault
 """
 
+# What the world failed is begun anew with whatever ends the attempt otherwise; `not_before` is only told to people.
 RELEASE = """
-UPDATE jobs SET status = 'queued', lease_until = NULL, attempts = attempts - %(unused)s, woken_at = now()
+UPDATE jobs
+SET status = 'queued', lease_until = NULL, attempts = attempts - %(unused)s, woken_at = now(),
+    spared = CASE WHEN %(unused)s = 1 THEN 'rollout' END, not_before = now() + %(after)s * interval '1 second',
+    fault_since = CASE WHEN %(unused)s = 1 THEN fault_since END
 WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
+"""
+
+# It keeps its thread, having begun, and blocks nobody's place in the broker.
+POSTPONE = """
+UPDATE jobs
+SET status = 'parked', lease_until = NULL, attempts = attempts - 1, earlier = earlier + %(tried)s, spared = 'fault',
+    not_before = CASE WHEN cancelling THEN now() ELSE now() + %(after)s * interval '1 second' END, gate = %(gate)s,
+    fault_since = coalesce(fault_since, now()), subject = %(subject)s, headers = %(headers)s, body = %(body)s
+WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
+RETURNING job_id
+"""
+
+# Whoever waits at a gate that has opened is due.
+OPENED = """
+UPDATE jobs SET not_before = now()
+WHERE status = 'parked' AND gate = ANY(%(gates)s::text[]) AND started_at IS NOT NULL AND not_before > now()
 """
 
 PROMISE = """
@@ -105,7 +111,8 @@ FROM unnest(%(ids)s::text[], %(subjects)s::text[], %(heads)s::text[], %(bodies)s
 ON CONFLICT (id) DO NOTHING
 """
 
-# A job that somebody wants ended does not wait for a person's answer: it is left to its next claim, which ends it.
+# A job that somebody wants ended does not wait for a person's answer: it is left to its next claim, which ends it. One
+# that was answered while it ran goes on. The claim that will follow from an answer is no attempt.
 FINISH = """
 WITH asked AS (
     SELECT * FROM unnest(%(job_ids)s::text[], %(epochs)s::int8[], %(statuses)s::text[], %(results)s::text[],
@@ -113,16 +120,26 @@ WITH asked AS (
                          %(kept_headers)s::text[], %(kept_bodies)s::bytea[])
          AS asked (job_id, epoch, status, result, error, duration_ms, subject, headers, body)
 ), held AS MATERIALIZED (
-    SELECT asked.* FROM asked JOIN jobs ON jobs.job_id = asked.job_id AND jobs.epoch = asked.epoch
+    SELECT asked.*, asked.status = 'interrupted' AND jobs.answered AS goes_on
+    FROM asked JOIN jobs ON jobs.job_id = asked.job_id AND jobs.epoch = asked.epoch
     WHERE jobs.status = 'running' AND NOT (jobs.cancelling AND asked.status = 'interrupted')
     ORDER BY jobs.job_id FOR NO KEY UPDATE OF jobs
 ), ended AS (
     UPDATE jobs
-    SET status = held.status, result = held.result::json, error = held.error::json, duration_ms = held.duration_ms,
-        answer = NULL, lease_until = NULL, finished_at = CASE WHEN held.status <> 'interrupted' THEN now() END,
-        subject = held.subject, headers = held.headers::json, body = held.body
+    SET status = CASE WHEN goes_on THEN 'queued' ELSE held.status END, result = held.result::json,
+        error = held.error::json, duration_ms = held.duration_ms, answer = NULL, lease_until = NULL,
+        finished_at = CASE WHEN held.status <> 'interrupted' THEN now() END, woken_at = now(),
+        subject = held.subject, headers = held.headers::json, body = held.body, fault_since = NULL,
+        attempts = attempts - (held.status = 'interrupted')::int,
+        spared = CASE WHEN held.status = 'interrupted' THEN 'answer' END
     FROM held WHERE jobs.job_id = held.job_id
-    RETURNING jobs.job_id
+    RETURNING jobs.job_id, jobs.status
+), told AS (
+    INSERT INTO questions (job_id, id, turn)
+    SELECT told.job_id, told.id, told.turn
+    FROM ended JOIN unnest(%(askers)s::text[], %(question_ids)s::text[], %(turns)s::int8[])
+         AS told (job_id, id, turn) ON told.job_id = ended.job_id
+    ON CONFLICT DO NOTHING
 ), said AS (
     INSERT INTO outbox (id, job_id, subject, headers, body)
     SELECT said.id, said.job_id, said.subject, said.headers::json, said.body
@@ -131,7 +148,7 @@ WITH asked AS (
          AS said (job_id, id, subject, headers, body) ON said.job_id = ended.job_id
     ON CONFLICT (id) DO NOTHING
 )
-SELECT job_id FROM ended
+SELECT job_id, status FROM ended
 """
 
 REJECT = """
@@ -143,23 +160,6 @@ SET status = 'failed', finished_at = excluded.finished_at, error = excluded.erro
 WHERE job.digest = excluded.digest AND job.status IN ('queued', 'parked') AND job.started_at IS NULL
 RETURNING job_id
 """
-
-CANCEL = """
-UPDATE jobs
-SET cancelling = true,
-    status = CASE WHEN held.busy THEN jobs.status ELSE 'cancelled' END,
-    finished_at = CASE WHEN held.busy THEN NULL ELSE now() END,
-    epoch = CASE WHEN held.busy THEN epoch ELSE epoch + 1 END,
-    lease_until = CASE WHEN held.busy THEN lease_until END,
-    subject = CASE WHEN held.busy THEN jobs.subject END, headers = CASE WHEN held.busy THEN jobs.headers END,
-    body = CASE WHEN held.busy THEN jobs.body END
-FROM (SELECT job_id, status = 'running' AND lease_until > now() AS busy, subject, headers, body
-      FROM jobs WHERE job_id = %(job_id)s FOR UPDATE) AS held
-WHERE jobs.job_id = held.job_id AND finished_at IS NULL
-RETURNING jobs.thread_id, jobs.status, attempts, held.subject, held.headers, held.body
-"""
-
-WAKE = "status = 'queued', not_before = NULL, wakes = wakes + 1, woken_at = now()"
 
 # Whoever waits longest for a thread on which nobody has begun, and nobody is on the way to a worker.
 NEXT = """
@@ -180,15 +180,18 @@ WITH marked AS (UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::t
      first AS MATERIALIZED ({FIRST.format(next=f"{NEXT} AND thread_id = ANY(%(thread_ids)s::text[])")})
 UPDATE jobs SET {WAKE} FROM first WHERE jobs.job_id = first.job_id
 RETURNING jobs.thread_id, jobs.job_id, jobs.wakes
-"""  # noqa: S608 - our own fragments
+"""
 
 WAKE_DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT job_id FROM jobs WHERE status = 'parked' AND not_before <= now() LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
+), answered AS MATERIALIZED (
+    SELECT job_id FROM jobs WHERE status = 'interrupted' AND answered LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
 ), first AS MATERIALIZED ({FIRST.format(next=NEXT)})
-UPDATE jobs SET {WAKE} WHERE job_id IN (SELECT job_id FROM due UNION ALL SELECT job_id FROM first)
+UPDATE jobs SET {WAKE}
+WHERE job_id IN (SELECT job_id FROM due UNION ALL SELECT job_id FROM answered UNION ALL SELECT job_id FROM first)
 RETURNING job_id, wakes
-"""  # noqa: S608 - our own fragments
+"""
 
 # Woken a while ago and nobody is at it: perhaps its message was never published, or has left the stream since. The
 # broker knows it if it has it.
@@ -209,22 +212,15 @@ WHERE job_id IN (SELECT job_id FROM jobs
                  WHERE finished_at IS NULL AND sequence < %(first)s AND body IS NULL
                    AND (status = 'queued' OR (status = 'running' AND lease_until < now() - interval '1 minute'))
                  LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING job_id, thread_id, epoch, attempts AS attempt, now() AS at
+RETURNING job_id, thread_id, epoch, attempts AS attempt, earlier + attempts AS total, now() AS at
 """
-
-RESUME = f"""
-UPDATE jobs
-SET {WAKE}, result = NULL,
-    answer = json_build_object('resume', %(answer)s::json, 'interrupts', result -> 'interrupts')
-WHERE job_id = %(job_id)s AND status = 'interrupted' RETURNING job_id, wakes
-"""  # noqa: S608 - our own fragments
 
 UNPUBLISHED = """
 SELECT id, subject, headers, body FROM outbox WHERE job_id = %(job_id)s AND published_at IS NULL ORDER BY created_at, id
 """
 
-ENDED = """
-SELECT thread_id, status, attempts FROM jobs
+ENDED = f"""
+SELECT thread_id, status, {TOTAL} AS attempts FROM jobs
 WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted')
 """
 
@@ -237,40 +233,3 @@ PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text
 
 SEEN = "SELECT job_id FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
 SEQUENCES = "SELECT sequence FROM jobs WHERE sequence > %(after)s AND sequence < %(before)s"
-
-COLUMNS = "job_id, thread_id, status, attempts, created_at, started_at, finished_at, duration_ms, result, error"
-
-SHOW = f"SELECT {COLUMNS} FROM jobs WHERE job_id = %(job_id)s"  # noqa: S608 - our own columns
-
-LIST = f"""
-SELECT {COLUMNS} FROM jobs
-WHERE (%(status)s::text IS NULL OR status = %(status)s)
-  AND (%(before)s::timestamptz IS NULL OR (created_at, job_id) < (%(before)s, %(before_id)s))
-ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
-"""  # noqa: S608 - our own columns
-
-# Of two who forget, each would leave a thread's checkpoints to the other, whose jobs it still sees.
-ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('agent-executor: forgetting')) AS yes"
-
-EXPIRE = """
-DELETE FROM jobs WHERE job_id IN (
-    SELECT job_id FROM jobs WHERE finished_at < now() - %(keep)s * interval '1 second' ORDER BY finished_at LIMIT 100
-    FOR UPDATE SKIP LOCKED)
-RETURNING job_id, thread_id
-"""
-
-# A job that nobody ever sees holds a thread that has none any more: who would begin on it waits for our commit.
-HOLD = """
-INSERT INTO jobs (job_id, thread_id, digest, status, started_at)
-SELECT gen_random_uuid(), thread_id, '', 'running', now() FROM unnest(%(thread_ids)s::text[]) AS gone (thread_id)
-WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.thread_id = gone.thread_id)
-ON CONFLICT (thread_id) WHERE started_at IS NOT NULL AND finished_at IS NULL DO NOTHING
-RETURNING job_id, thread_id
-"""
-
-LET_GO = "DELETE FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
-
-EXPIRE_SAID = """
-DELETE FROM outbox WHERE id IN (
-    SELECT id FROM outbox WHERE job_id IS NULL AND published_at < now() - %(keep)s * interval '1 second' LIMIT 1000)
-"""

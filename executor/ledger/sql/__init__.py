@@ -1,0 +1,1 @@
+"""The ledger's statements, as texts. No connection may come in."""

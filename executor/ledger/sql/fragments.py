@@ -1,0 +1,63 @@
+"""What several statements say alike."""
+
+# Who must end before this job may begin: whoever has begun on its thread (also where it waits for its next attempt or
+# for a person: its checkpoint must stay the thread's last), and whoever came before it in the stream. A job that waits
+# for its time blocks nobody, and nobody blocks one that has begun.
+BLOCKERS = """
+SELECT other.job_id FROM jobs AS other
+WHERE other.thread_id = {thread_id} AND other.job_id <> {job_id} AND other.finished_at IS NULL
+  AND (other.started_at IS NOT NULL OR (other.sequence < {sequence} AND other.not_before IS NULL))
+  AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {job_id}
+                  AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL)
+"""
+OF_ASKED = BLOCKERS.format(thread_id="asked.thread_id", job_id="asked.job_id", sequence="asked.sequence")
+OF_ONE = BLOCKERS.format(thread_id="%(thread_id)s", job_id="%(job_id)s", sequence="%(sequence)s")
+
+# A failed job that comes back from the dead letters begins anew, once for each letter.
+REPLAYED = "job.status = 'failed' AND job.replay < excluded.replay"
+ANEW = """
+    sequence = CASE WHEN job.finished_at IS NULL THEN coalesce(job.sequence, excluded.sequence)
+               ELSE excluded.sequence END,
+    cancelling = job.cancelling AND job.finished_at IS NULL, replay = greatest(excluded.replay, job.replay)
+"""
+
+# Steps that the job has committed: its checkpoints in all namespaces, but for those that only take a graph's input in.
+# The same step again, after a death before the next one, is none.
+STEPS = """(
+    SELECT coalesce(sum(greatest(n - 2, 0)), 0)::int FROM (
+        SELECT count(DISTINCT metadata ->> 'step') AS n FROM checkpoints
+        WHERE checkpoints.thread_id = job.thread_id AND metadata ->> 'job_id' = job.job_id GROUP BY checkpoint_ns
+    ) AS of_namespace)"""
+
+# A claim is an attempt of the step that the job is at. Where a later one was committed, the last attempt was its first;
+# but one that was spared was none.
+COUNTED = f"""
+    (attempts, earlier, steps, fault_since) = (
+        SELECT CASE WHEN job.finished_at IS NOT NULL THEN 1 WHEN n > job.steps THEN spent + 1 ELSE job.attempts + 1 END,
+               CASE WHEN job.finished_at IS NOT NULL THEN 0
+                    WHEN n > job.steps THEN job.earlier + job.attempts - spent ELSE job.earlier END,
+               greatest(n, job.steps),
+               CASE WHEN job.finished_at IS NULL AND n <= job.steps THEN job.fault_since END
+        FROM (SELECT CASE WHEN job.started_at IS NULL THEN 0 ELSE {STEPS} END AS n,
+                     CASE WHEN job.spared IS NULL THEN least(job.attempts, 1) ELSE 0 END AS spent) AS counted)
+"""
+
+# The same of a job that runs: its attempt is the first of the step that it has come to.
+ADVANCED = f"""
+    (attempts, earlier, steps, fault_since) = (
+        SELECT CASE WHEN n > job.steps THEN 1 ELSE job.attempts END,
+               CASE WHEN n > job.steps THEN job.earlier + job.attempts - 1 ELSE job.earlier END,
+               greatest(n, job.steps), CASE WHEN n <= job.steps THEN job.fault_since END
+        FROM (SELECT CASE WHEN {{when}} THEN {STEPS} ELSE job.steps END AS n) AS counted)
+"""
+
+# The latest turn of each question.
+QUESTIONS = """(
+    SELECT json_agg(json_build_object('id', id, 'turn', turn, 'answered', answered_at IS NOT NULL, 'answer', answer))
+    FROM (SELECT DISTINCT ON (id) * FROM questions
+          WHERE questions.job_id = job.job_id ORDER BY id, turn DESC) AS latest)"""
+
+# How often the job was tried in all; a claim that an answer or a rollout will cause is still that of before.
+TOTAL = "earlier + attempts + CASE WHEN status <> 'running' AND spared IN ('answer', 'rollout') THEN 1 ELSE 0 END"
+
+WAKE = "status = 'queued', not_before = NULL, wakes = wakes + 1, woken_at = now()"

@@ -1,0 +1,102 @@
+"""The statements of people's side of the ledger. Each is one commit unless its caller says otherwise."""
+
+from executor.ledger.sql.fragments import QUESTIONS, TOTAL, WAKE
+
+QUEUE = """
+INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now())
+ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
+RETURNING digest = %(digest)s AS same
+"""
+
+CANCEL = """
+UPDATE jobs
+SET cancelling = true,
+    status = CASE WHEN held.busy THEN jobs.status ELSE 'cancelled' END,
+    finished_at = CASE WHEN held.busy THEN NULL ELSE now() END,
+    epoch = CASE WHEN held.busy THEN epoch ELSE epoch + 1 END,
+    lease_until = CASE WHEN held.busy THEN lease_until END,
+    subject = CASE WHEN held.busy THEN jobs.subject END, headers = CASE WHEN held.busy THEN jobs.headers END,
+    body = CASE WHEN held.busy THEN jobs.body END
+FROM (SELECT job_id, status = 'running' AND lease_until > now() AS busy, subject, headers, body
+      FROM jobs WHERE job_id = %(job_id)s FOR UPDATE) AS held
+WHERE jobs.job_id = held.job_id AND finished_at IS NULL
+RETURNING jobs.thread_id, jobs.status, earlier + attempts AS attempts, held.subject, held.headers, held.body
+"""
+
+# What a person's answer is checked against; nobody else changes it meanwhile.
+ASKED = f"""
+SELECT status, answered, result -> 'interrupts' AS interrupts, {QUESTIONS} AS questions
+FROM jobs AS job WHERE job_id = %(job_id)s FOR NO KEY UPDATE
+"""
+
+REPEATED = "SELECT id, answer FROM questions WHERE job_id = %(job_id)s AND key = %(key)s"
+
+ANSWER = """
+INSERT INTO questions (job_id, id, turn, answered_at, answer, key)
+VALUES (%(job_id)s, %(id)s, %(turn)s, now(), %(answer)s, %(key)s)
+ON CONFLICT (job_id, id, turn) DO UPDATE
+SET answered_at = excluded.answered_at, answer = excluded.answer, key = excluded.key
+"""
+
+# `answer` is what an earlier image goes by. What is still open stays told.
+RESUME = f"""
+UPDATE jobs
+SET {WAKE}, result = %(result)s, answer = %(answer)s, answered = true,
+    attempts = greatest(attempts - (spared IS DISTINCT FROM 'answer')::int, 0), spared = 'answer'
+WHERE job_id = %(job_id)s RETURNING job_id, wakes
+"""
+
+ANSWERED = "UPDATE jobs SET answered = true, result = %(result)s WHERE job_id = %(job_id)s"
+
+# Why a job waits, for people: whoever is before it on its thread, a time, a provider, a person, a worker.
+WAITS = """
+CASE WHEN status = 'interrupted' THEN json_build_object('for', 'person')
+     WHEN status = 'parked' AND fault_since IS NOT NULL THEN json_build_object('for', 'provider', 'until', not_before)
+     WHEN status = 'parked' AND not_before IS NULL THEN json_build_object('for', 'thread', 'job', (
+         SELECT other.job_id FROM jobs AS other
+         WHERE other.thread_id = job.thread_id AND other.job_id <> job.job_id AND other.finished_at IS NULL
+           AND (other.started_at IS NOT NULL OR other.sequence < job.sequence)
+         ORDER BY other.started_at, other.sequence LIMIT 1))
+     WHEN status IN ('parked', 'queued') AND not_before > now()
+         THEN json_build_object('for', 'time', 'until', not_before)
+     WHEN status IN ('parked', 'queued') OR lease_until < now() THEN json_build_object('for', 'worker')
+END
+"""
+COLUMNS = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_at, finished_at, duration_ms,
+result, error, {WAITS} AS waiting"""
+
+SHOW = f"SELECT {COLUMNS} FROM jobs AS job WHERE job_id = %(job_id)s"
+
+LIST = f"""
+SELECT {COLUMNS} FROM jobs AS job
+WHERE (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(before)s::timestamptz IS NULL OR (created_at, job_id) < (%(before)s, %(before_id)s))
+ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
+"""
+
+# Of two who forget, each would leave a thread's checkpoints to the other, whose jobs it still sees.
+ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('agent-executor: forgetting')) AS yes"
+
+EXPIRE = """
+DELETE FROM jobs WHERE job_id IN (
+    SELECT job_id FROM jobs WHERE finished_at < now() - %(keep)s * interval '1 second' ORDER BY finished_at LIMIT 100
+    FOR UPDATE SKIP LOCKED)
+RETURNING job_id, thread_id
+"""
+
+# A job that nobody ever sees holds a thread that has none any more: who would begin on it waits for our commit.
+HOLD = """
+INSERT INTO jobs (job_id, thread_id, digest, status, started_at)
+SELECT gen_random_uuid(), thread_id, '', 'running', now() FROM unnest(%(thread_ids)s::text[]) AS gone (thread_id)
+WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.thread_id = gone.thread_id)
+ON CONFLICT (thread_id) WHERE started_at IS NOT NULL AND finished_at IS NULL DO NOTHING
+RETURNING job_id, thread_id
+"""
+
+LET_GO = "DELETE FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
+
+EXPIRE_SAID = """
+DELETE FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE job_id IS NULL AND published_at < now() - %(keep)s * interval '1 second' LIMIT 1000)
+"""

@@ -9,7 +9,8 @@ import contract
 from contract import Env
 from executor.__main__ import cli
 from executor.broker.layout import layout
-from executor.settings import Group, NatsSettings, PostgresSettings, ServiceSettings, Settings
+from executor.environment import Group
+from executor.settings import NatsSettings, PostgresSettings, ServiceSettings, Settings
 from function.claim.xr import parse
 from function.composition.resources import deployment, scaled_object, streams_job
 from function.composition.resources import service as service_resource

@@ -13,7 +13,7 @@ from crossplane.function.proto.v1beta1 import run_function_pb2 as fnv1beta1
 from grpc_health.v1 import health_pb2
 
 from function.fn import run
-from tests.golden.certificates import Authority
+from tests.certificates import Authority
 from tests.golden.conftest import Function, serving
 
 LIMIT_MB = 16

@@ -177,6 +177,8 @@ class WorkerSettings(Group):
     """How long a stop waits for running steps to end."""
     max_attempts: Annotated[int, Field(ge=1)] = Field(5, validation_alias=Env.EXECUTOR_MAX_ATTEMPTS)
     """How often a job is tried before it becomes a dead letter."""
+    retry_seconds: Annotated[float, Field(gt=0)] = Field(3600, validation_alias=Env.EXECUTOR_RETRY_SECONDS)
+    """Seconds that a job is tried again while only the world is at fault, instead of by attempts."""
     job_timeout_seconds: Annotated[float, Field(gt=0)] = Field(3600, validation_alias=Env.EXECUTOR_JOB_TIMEOUT_SECONDS)
     """Seconds that one attempt may take."""
     keep_jobs_seconds: Annotated[float, Field(gt=0)] = Field(

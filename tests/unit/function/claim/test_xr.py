@@ -10,7 +10,19 @@ from function.claim.schema.spec import Spec
 from function.claim.xr import Agent, InvalidClaim, parse
 from tests.unit.function.claims import refusal_of
 
-GROUPS = ("scaling", "streams", "nats", "postgres", "dragonfly", "llm", "drain", "pod", "network", "monitoring")
+GROUPS = (
+    "scaling",
+    "streams",
+    "nats",
+    "postgres",
+    "dragonfly",
+    "llm",
+    "retry",
+    "drain",
+    "pod",
+    "network",
+    "monitoring",
+)
 IMAGE = "registry.example/team/app:v1"
 
 
@@ -94,6 +106,10 @@ NO_MONITORING = (
         ({"nats": {"caSecret": ""}}, "spec.nats.caSecret: must not be empty"),
         ({"postgres": {"secretKeys": "x"}}, "spec.postgres.secretKeys: must be 'env', 'crossplane' or 'cnpg'"),
         ({"dragonfly": {"password": 1}}, "spec.dragonfly.password: must be true or false"),
+        ({"dragonfly": {"tls": "on"}}, "spec.dragonfly.tls: must be true or false"),
+        ({"dragonfly": {"caSecret": "A"}}, "spec.dragonfly.caSecret: must be the name of a Secret"),
+        ({"retry": {"seconds": 59}}, "spec.retry.seconds: must be at least 60"),
+        ({"retry": {"seconds": 604801}}, "spec.retry.seconds: must be at most 604800"),
         ({"llm": {"openaiBaseUrl": "https://me:pw@llm"}}, "spec.llm.openaiBaseUrl: must be an http:// or https:// URL"),
         ({"secretStore": {"name": "a"}}, "spec.secretStore.prefix: is required"),
         ({"secretStore": {"name": "a", "prefix": "../b"}}, "spec.secretStore.prefix: must be a path such as"),

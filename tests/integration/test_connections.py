@@ -1,9 +1,9 @@
 """Servers as platforms hand them out: line breaks in secrets, ports in hosts, TLS, users, addresses of IPv6."""
 
 import asyncio
-import socket
 import ssl
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -12,6 +12,7 @@ from contract import MIGRATE_COMMAND, STREAMS_COMMAND, Env
 from executor.embedded import commands
 from tests.certificates import Authority
 from tests.integration.world import event, until
+from tests.loopbacks import loopbacks
 
 pytestmark = pytest.mark.anyio
 
@@ -98,19 +99,49 @@ async def test_a_wrong_way_to_dragonfly_is_told_and_fails_no_job(own, serve, cer
     assert said in answer.json()["checks"]["dragonfly"]
 
 
-@asynccontextmanager
-async def tls_before(world, certificates):
+@pytest.mark.parametrize("host", loopbacks())
+async def test_every_server_may_be_at_an_address_in_brackets_and_so_is_the_service(own, serve, job_id, host):
+    given = dict(own.environment)
+    async with AsyncExitStack() as stack:
+
+        async def before(url):
+            place = urlsplit(url)
+            port = await stack.enter_async_context(passage(host, (place.hostname, place.port)))
+            return place._replace(netloc=f"{host}:{port}").geturl()
+
+        for name in (Env.NATS_URL, Env.OPENAI_BASE_URL):
+            given[name] = await before(given[name])
+        for kind in ("POSTGRES", "DRAGONFLY"):
+            there = urlsplit(await before(f"tcp://{given[f'{kind}_HOST']}:{given[f'{kind}_PORT']}"))
+            given |= {f"{kind}_HOST": host, f"{kind}_PORT": str(there.port)}
+        for command in (STREAMS_COMMAND, MIGRATE_COMMAND):
+            await commands.run(command, given)
+        service = await serve(given)
+        await worked(own, job_id)
+        at = f"http://{host}:{service.port}"
+        await commands.run(("agent-executor", "jobs", "show", job_id, "--url", at), given)
+        async with httpx.AsyncClient(base_url=at) as http:
+            assert [(await http.get(path)).status_code for path in ("/health", "/ready", "/metrics")] == [200] * 3
+
+
+def tls_before(world, certificates):
     """A port that speaks TLS and passes on what it hears to Dragonfly."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates / "tls.crt", certificates / "tls.key")
     place = world.environment[Env.DRAGONFLY_HOST], world.environment[Env.DRAGONFLY_PORT]
+    return passage("127.0.0.1", place, context)
+
+
+@asynccontextmanager
+async def passage(host, place, context=None):
+    """A port of the host that passes on what it hears to the place."""
 
     async def serve(reader, writer):
         behind = await asyncio.open_connection(*place)
         with suppress(ConnectionError, ssl.SSLError):
             await asyncio.gather(passed_on(reader, behind[1]), passed_on(behind[0], writer))
 
-    async with await asyncio.start_server(serve, "localhost", 0, family=socket.AF_INET, ssl=context) as server:
+    async with await asyncio.start_server(serve, host.strip("[]"), 0, ssl=context) as server:
         yield server.sockets[0].getsockname()[1]
 
 

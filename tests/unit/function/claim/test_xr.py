@@ -52,6 +52,8 @@ def test_a_claim_with_an_image_alone_has_every_default() -> None:
         "app:v1",
         "team/app",
         "localhost:5000/team/app:v1",
+        "[fd00::1]:5000/team/app:v1",
+        "[fd00::1]/app",
         "registry.example/a/b/c_d__e--f.g:V_1.2-3",
         "registry.example/app@sha256:" + "0a" * 32,
         "registry.example/app:v1@sha256:" + "0a" * 32,
@@ -166,6 +168,21 @@ def test_a_bad_claim_is_refused_in_words_that_name_the_field(change: dict[str, A
     with pytest.raises(InvalidClaim) as caught:
         parse("a", "b", {"image": IMAGE, **change})
     assert str(caught.value).startswith(words)
+
+
+def test_every_field_that_takes_a_host_takes_an_address_in_brackets() -> None:
+    spec = {
+        "image": "[fd00::1]:5000/team/app:v1",
+        "natsUrl": "tls://[fd00::1]:4222,tls://[fd00::2]",
+        "scaling": {"monitoringEndpoint": "[fd00::1]:8222"},
+        "llm": {"openaiBaseUrl": "https://[fd00::1]:8443/v1", "anthropicBaseUrl": "http://[fd00::1]"},
+        "network": {"egress": "Restricted", "targets": ({"cidr": "fd00::/8"}, {"cidr": "2001:db8::1/128"})},
+        "imagePullSecrets": ("pull",),
+        "secretStore": {"name": "store", "prefix": "a"},
+    }
+    agent = parse("support", "team-a", spec)
+    assert agent.monitoring_endpoint == "[fd00::1]:8222"
+    assert agent.spec.model_dump(by_alias=True, exclude_unset=True) == spec
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

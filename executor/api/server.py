@@ -9,7 +9,7 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from executor.api import cloudevents, events, health, jobs, problems
+from executor.api import cloudevents, docs, events, health, jobs, problems
 from executor.api.state import State
 from executor.errors import Misconfigured
 
@@ -18,8 +18,8 @@ BACKLOG = 512
 
 def application(state: State) -> FastAPI:
     """All routes."""
-    app = FastAPI(title="Agent executor", version=version("agent-executor"), redoc_url=None)
-    for part in (cloudevents, events, jobs, health):
+    app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
+    for part in (cloudevents, events, jobs, health, docs):
         app.include_router(part.router(state))
     problems.install(app)
     return app

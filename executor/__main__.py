@@ -7,6 +7,7 @@ import click
 import structlog
 
 from executor.cli import dead_letters, jobs, operations, running
+from executor.environment import given
 from executor.errors import ExecutorError
 from executor.settings import ServiceSettings, Settings
 from executor.telemetry import configure_logs
@@ -45,6 +46,7 @@ for command in (
 
 def main() -> None:
     """Run the command line; exit status 0 only on success, and every foreseen error in one line on stderr."""
+    os.environ.update(given(os.environ))  # for libraries and the image's graphs, which read it themselves
     try:
         configure_logs(ServiceSettings.read(os.environ).log_level)
         cli.main(prog_name="agent-executor", standalone_mode=True)

@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +15,16 @@ import structlog
 from psycopg.rows import DictRow, dict_row
 
 from executor import checkpoints
-from executor.errors import Misconfigured
+from executor.errors import Misconfigured, TryAgain
 from executor.settings import PostgresSettings
 
 log = structlog.get_logger()
 
 LOCK = 0x6167_656E_7465_7865  # "agentexe": the advisory lock that all pods of a database agree on
 LOCK_POLL_SECONDS = 0.2
-CONNECT_SECONDS = 120.0
+PATIENCE = 120.0
+CONNECT_SECONDS = 10
+LONGEST_PAUSE = 10.0
 FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.up\.sql$")
 
 RECORD = """
@@ -47,14 +51,14 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def migrate(settings: PostgresSettings, folder: Path) -> list[str]:
+def migrate(settings: PostgresSettings, folder: Path, patience: float = PATIENCE) -> list[str]:
     """Bring the database to the newest version; returns the names that were applied now.
 
-    A failing file leaves no trace of itself. Waits for the database for two minutes. Raises Misconfigured, or psycopg's
-    error with the file's name as a note.
+    A failing file leaves no trace of itself. Raises TryAgain where there is no connection within `patience` seconds,
+    Misconfigured, or psycopg's error with the file's name as a note.
     """
     wanted = read(folder)
-    with _connect(settings) as connection, _locked(connection):
+    with _connect(settings, patience) as connection, _locked(connection):
         connection.execute(RECORD)
         applied = [m.name for m in _pending(connection, wanted) if _apply(connection, m)]
         checkpoints.create_tables(connection)
@@ -86,18 +90,38 @@ def _read(path: Path) -> Migration:
     return Migration(int(match[1]), match[2], path.read_text(encoding="utf-8"))
 
 
-def _connect(settings: PostgresSettings) -> psycopg.Connection[DictRow]:
-    deadline = time.monotonic() + CONNECT_SECONDS
+def _connect(settings: PostgresSettings, patience: float) -> psycopg.Connection[DictRow]:
+    deadline = time.monotonic() + patience
     pause = 0.5
     while True:
         try:
-            return psycopg.connect(**settings.conninfo(), autocommit=True, row_factory=dict_row, connect_timeout=10)
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise
-            log.warning("waiting for Postgres", host=settings.host, error=str(error).strip())
+            return _opened(settings, deadline - time.monotonic())
+        except (psycopg.OperationalError, TimeoutError) as error:
+            said = " ".join(str(error).split()) or "no answer"
+        place = f"{settings.host}, port {settings.port}"
+        if time.monotonic() + pause > deadline:
+            raise TryAgain(f"no connection to Postgres at {place} within {patience:g} s: {said}")
+        log.warning("waiting for Postgres", place=place, error=said)
         time.sleep(pause)
-        pause = min(pause * 2, 10)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _opened(settings: PostgresSettings, seconds: float) -> psycopg.Connection[DictRow]:
+    """A connection, or TimeoutError: a name server that does not answer knows no connect_timeout, so a thread waits."""
+    opened: Future[psycopg.Connection[DictRow]] = Future()
+
+    def connect() -> None:
+        try:
+            opened.set_result(
+                psycopg.connect(
+                    **settings.conninfo(), autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_SECONDS
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+            opened.set_exception(error)
+
+    threading.Thread(target=connect, name="connect", daemon=True).start()
+    return opened.result(seconds)
 
 
 @contextmanager

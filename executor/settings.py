@@ -1,11 +1,11 @@
-"""The only reader of the environment: each group is read once into a frozen object."""
+"""All settings, in groups: each is read once into a frozen object."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr
 
 from contract import (
     DEFAULT_CONCURRENCY,
@@ -17,34 +17,17 @@ from contract import (
     dead_letter_stream,
     status_stream,
 )
+from executor.environment import Group, given, host_alone
 from executor.errors import Misconfigured
 
 Word = Annotated[str, Field(min_length=1)]
+Host = Annotated[Word, AfterValidator(host_alone)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
 FailpointName = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
 DAY = 86_400.0
 ACK_WAIT = 15.0  # seconds until the broker gives an unheard-of message to somebody else; promised, so no setting
 # In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
 Age = Annotated[float, Field(ge=600)]
-
-
-class Group(BaseModel):
-    """Settings that belong together; every field names its environment variable."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Self:
-        """Read the group; raises Misconfigured with one line that names every variable that is missing or wrong."""
-        try:
-            return cls.model_validate(_given(environ))
-        except ValidationError as error:
-            raise Misconfigured("; ".join(_complaints(error))) from None
-
-    @classmethod
-    def variables(cls) -> dict[str, bool]:
-        """The environment variables of the group, and whether each is required."""
-        return {str(field.validation_alias): field.is_required() for field in cls.model_fields.values()}
 
 
 class NatsSettings(Group):
@@ -100,8 +83,8 @@ class NatsSettings(Group):
 class PostgresSettings(Group):
     """The database of checkpoints and of the ledger."""
 
-    host: Word = Field(validation_alias=Env.POSTGRES_HOST)
-    """The server."""
+    host: Host = Field(validation_alias=Env.POSTGRES_HOST)
+    """The server; of `host:port` the host."""
     port: NetworkPort = Field(validation_alias=Env.POSTGRES_PORT)
     """Its port."""
     database: Word = Field(validation_alias=Env.POSTGRES_DB)
@@ -141,16 +124,27 @@ class CheckpointSettings(Group):
 class DragonflySettings(Group):
     """The Redis-protocol server that events are streamed through."""
 
-    host: Word = Field(validation_alias=Env.DRAGONFLY_HOST)
-    """The server."""
+    host: Host = Field(validation_alias=Env.DRAGONFLY_HOST)
+    """The server; of `host:port` the host."""
     port: NetworkPort = Field(validation_alias=Env.DRAGONFLY_PORT)
     """Its port."""
+    user: str | None = Field(None, validation_alias=Env.DRAGONFLY_USER)
+    """Where the server has users."""
     password: SecretStr | None = Field(None, validation_alias=Env.DRAGONFLY_PASSWORD)
     """Where the server has one."""
+    tls: bool | None = Field(None, validation_alias=Env.DRAGONFLY_TLS)
+    """Whether TLS is spoken. By default where `DRAGONFLY_CA` is set."""
+    ca: str | None = Field(None, validation_alias=Env.DRAGONFLY_CA)
+    """Certificates that the server is checked against beside the system's: a file, or its text in PEM."""
     keep_seconds: Annotated[int, Field(ge=1)] = Field(3600, validation_alias=Env.EXECUTOR_EVENTS_KEEP_SECONDS)
     """Seconds that a thread's stream stays after its last entry."""
     keep_entries: Annotated[int, Field(ge=1)] = Field(10_000, validation_alias=Env.EXECUTOR_EVENTS_KEEP_ENTRIES)
     """About how many entries a thread's stream holds."""
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.ca is not None if self.tls is None else self.tls
 
 
 class ModelSettings(Group):
@@ -240,7 +234,7 @@ class Settings(ServiceSettings):
         if complaints:
             raise Misconfigured("; ".join(complaints))
         del groups["service"]
-        return cls.model_validate({**_given(environ), **groups})
+        return cls.model_validate({**given(environ), **groups})
 
     def scrub(self, text: str) -> str:
         """The text without any secret of these settings, as it is and as errors spell it."""
@@ -269,20 +263,12 @@ class Settings(ServiceSettings):
         return {name: required for _, group in cls.groups() for name, required in group.variables().items()}
 
 
-def _given(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if value}  # an empty variable is one that is not set
+def is_pem(text: str) -> bool:
+    """Whether a setting is the text of a PEM file itself, and not the file's name."""
+    return "-----BEGIN" in text
 
 
 def _spellings(secret: str) -> Iterator[str]:
     yield secret
     for quoted in (json.dumps(secret), repr(secret), repr(secret.encode())[1:]):
         yield quoted[1:-1]
-
-
-def _complaints(error: ValidationError) -> Iterator[str]:
-    for detail in error.errors(include_url=False, include_input=False):
-        name = str(detail["loc"][0])
-        if detail["type"] == "missing":
-            yield f"{name} is missing"
-        else:
-            yield f"{name} is wrong: {detail['msg'][0].lower()}{detail['msg'][1:]}"

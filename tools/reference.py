@@ -7,13 +7,15 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from executor.settings import Group, Settings
+from executor.environment import Group
+from executor.settings import Settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 HEAD = """# Settings of the executor
 
-Environment variables, read once at the start. An empty variable is one that is not set. A missing or wrong one ends the
-process with one line that names it. Written by `make reference` from `executor/settings.py`.
+Environment variables, read once at the start. A line break at the end of a value is not part of it, and an empty
+variable is one that is not set. A missing or wrong one ends the process with one line that names it. Addresses of IPv6
+stand in brackets in URLs, and may do so in hosts. Written by `make reference` from `executor/settings.py`.
 """
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from contract import EXECUTE_TYPE
 from executor.api.problems import Problem, field_of
 from executor.api.service import JobService, SubmittedJob
 from executor.api.state import State
@@ -16,6 +17,17 @@ from executor.errors import Rejected
 from executor.jobs.job import Job
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
+EXAMPLE = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "docs",
+    "type": EXECUTE_TYPE,
+    "data": {
+        "job_id": "order-4711",
+        "agent_definition": {"nodes": [{"id": "assistant", "config": {"system_prompt": "Be brief."}}]},
+        "input_payload": {"messages": [{"role": "user", "content": "Hello."}]},
+    },
+}
 BATCH = "application/cloudevents-batch+json"
 LONGEST_WAIT = 300.0
 LARGEST = 16 * 1024 * 1024  # bytes; what no message of the broker can hold is kept in the ledger
@@ -35,7 +47,9 @@ def router(state: State) -> APIRouter:
             409: {"description": "The id belongs to a job with other content"},
             413: {"description": "Larger than the broker's largest message"},
         },
-        openapi_extra={"requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}},
+        openapi_extra={
+            "requestBody": {"content": {STRUCTURED["content-type"]: {"schema": {"type": "object"}, "example": EXAMPLE}}}
+        },
     )
     async def submit(request: Request) -> JSONResponse:
         """Store a job durably; 202 says that it will run."""

@@ -9,15 +9,17 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from executor.api import cloudevents, event_stream, health, jobs, problems
+from executor.api import cloudevents, docs, event_stream, health, jobs, problems
 from executor.api.state import State
 from executor.errors import Misconfigured
+
+BACKLOG = 512
 
 
 def application(state: State) -> FastAPI:
     """All routes."""
-    app = FastAPI(title="Agent executor", version=version("agent-executor"), redoc_url=None)
-    for part in (cloudevents, event_stream, jobs, health):
+    app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
+    for part in (cloudevents, event_stream, jobs, health, docs):
         app.include_router(part.router(state))
     problems.install(app)
     return app
@@ -33,7 +35,7 @@ class Server(uvicorn.Server):
 
 async def serve(state: State, port: int, stop: asyncio.Event) -> None:
     """Serve until `stop`, then let requests end for two seconds; raises Misconfigured where the port is taken."""
-    with _listening(port) as listener:
+    with listening(port) as listener:
         config = uvicorn.Config(
             application(state),
             log_config=None,
@@ -52,9 +54,12 @@ async def serve(state: State, port: int, stop: asyncio.Event) -> None:
 
 
 @contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
+def listening(port: int) -> Iterator[socket.socket]:
+    """A socket on all addresses of the machine, of IPv4 and of IPv6 where it has both."""
+    both = socket.has_dualstack_ipv6()
+    family, everywhere = (socket.AF_INET6, "::") if both else (socket.AF_INET, "0.0.0.0")
     try:
-        listener = socket.create_server(("0.0.0.0", port), backlog=512)
+        listener = socket.create_server((everywhere, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise Misconfigured(f"PORT {port}: {error.strerror}") from error
     with listener:

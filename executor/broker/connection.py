@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import RawCredentials
 
 from executor.broker.broker import Broker
-from executor.settings import NatsSettings
+from executor.settings import NatsSettings, is_pem
 
 log = structlog.get_logger()
 
@@ -65,11 +65,11 @@ def _options(settings: NatsSettings) -> dict[str, Any]:
 
 
 def _credentials(creds: str) -> str | RawCredentials:
-    return RawCredentials(creds) if "-----BEGIN" in creds else creds
+    return RawCredentials(creds) if is_pem(creds) else creds
 
 
 def _tls(ca: str | None) -> ssl.SSLContext:
-    if ca and "-----BEGIN" in ca:
+    if ca and is_pem(ca):
         return ssl.create_default_context(cadata=ca)
     return ssl.create_default_context(cafile=ca)
 

@@ -16,11 +16,14 @@ log = structlog.get_logger()
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where the migrations lie.")
-def migrate(folder: Path | None) -> None:
+@click.option(
+    "--wait", type=click.IntRange(1), default=120, show_default=True, help="Seconds to wait for the database."
+)
+def migrate(folder: Path | None, wait: int) -> None:
     """Bring the database up to date. Safe to run again, and in several pods at once."""
     from executor import migrate as migrations  # noqa: PLC0415 - the other commands need no LangGraph
 
-    applied = migrations.migrate(PostgresSettings.read(os.environ), folder or migrations.default_folder())
+    applied = migrations.migrate(PostgresSettings.read(os.environ), folder or migrations.default_folder(), wait)
     log.info("migrated", applied=applied)
 
 

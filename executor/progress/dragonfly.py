@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from executor.errors import TryAgain
 from executor.jobs.entries import Shown, as_text, key_of, shown
 from executor.progress.buffer import Line, Progress
-from executor.settings import DragonflySettings
+from executor.settings import DragonflySettings, is_pem
 
 log = structlog.get_logger()
 
@@ -24,12 +24,20 @@ PAGE = 500
 READERS = 200  # connections of people who watch
 
 
-class Connection(redis.asyncio.Connection):
-    """A connection whose commands are packed in C: redis-py's own way costs more than all the rest of an entry."""
+class Packing:
+    """Packs the commands of a connection in C: redis-py's own way costs more than all the rest of an entry."""
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """The command as the protocol has it."""
         return [hiredis.pack_command(args)]
+
+
+class Connection(Packing, redis.asyncio.Connection):
+    """A connection in the clear."""
+
+
+class SSLConnection(Packing, redis.asyncio.SSLConnection):
+    """A connection by TLS."""
 
 
 class Sink:
@@ -128,9 +136,9 @@ def _client(settings: DragonflySettings, *, connections: int) -> redis.asyncio.R
     # RESP2: Dragonfly up to 1.40 answers a woken XREAD BLOCK wrongly on RESP3. No socket_timeout: with one, redis-py
     # writes by asyncio.wait_for, which on Python 3.11 swallows a cancellation now and then. Our timeouts are outside.
     pool = redis.asyncio.ConnectionPool(
-        Connection,
         host=settings.host,
         port=settings.port,
+        username=settings.user,
         password=settings.password.get_secret_value() if settings.password else None,
         protocol=2,
         decode_responses=True,
@@ -138,8 +146,16 @@ def _client(settings: DragonflySettings, *, connections: int) -> redis.asyncio.R
         socket_timeout=None,
         socket_keepalive=True,
         socket_connect_timeout=CALL_SECONDS,
+        **_transport(settings),
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+def _transport(settings: DragonflySettings) -> dict[str, Any]:
+    if not settings.speaks_tls:
+        return {"connection_class": Connection}
+    ca = "ssl_ca_data" if settings.ca and is_pem(settings.ca) else "ssl_ca_certs"
+    return {"connection_class": SSLConnection, ca: settings.ca}
 
 
 def _away(error: Exception) -> TryAgain:

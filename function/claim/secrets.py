@@ -28,10 +28,11 @@ POSTGRES: Mapping[str, Keys] = {
     "cnpg": _postgres("host", "port", "dbname", "username", "password"),
 }
 DRAGONFLY: Mapping[str, Keys] = {
-    "env": _spelled(*contract.REQUIRED_DRAGONFLY, Env.DRAGONFLY_PASSWORD),
+    "env": _spelled(*contract.REQUIRED_DRAGONFLY, Env.DRAGONFLY_USER, Env.DRAGONFLY_PASSWORD),
     "crossplane": {
         Env.DRAGONFLY_HOST: "endpoint",
         Env.DRAGONFLY_PORT: "port",
+        Env.DRAGONFLY_USER: "username",
         Env.DRAGONFLY_PASSWORD: "password",
     },
 }
@@ -92,9 +93,9 @@ def postgres(agent: Agent) -> Secret:
 
 
 def dragonfly(agent: Agent) -> Secret:
-    """The connection to Dragonfly; it may have no password."""
+    """The connection to Dragonfly; it may have no user and no password."""
     keys = DRAGONFLY[agent.spec.dragonfly.secret_keys]
-    optional = frozenset({Env.DRAGONFLY_PASSWORD})
+    optional = frozenset({Env.DRAGONFLY_USER, Env.DRAGONFLY_PASSWORD})
     needs = _each({variable: key for variable, key in keys.items() if variable not in optional})
     return Secret(agent.dragonfly_secret, "spec.dragonflyConnectionSecret", keys, optional, needs)
 
@@ -123,9 +124,15 @@ def postgres_authority(agent: Agent) -> tuple[Authority, ...]:
     return (Authority("postgres-ca", Env.POSTGRES_SSLROOTCERT, secret, "spec.postgres.caSecret"),) if secret else ()
 
 
+def dragonfly_authority(agent: Agent) -> tuple[Authority, ...]:
+    """Dragonfly's certificate authority, where it has one of its own."""
+    secret = agent.spec.dragonfly.ca_secret
+    return (Authority("dragonfly-ca", Env.DRAGONFLY_CA, secret, "spec.dragonfly.caSecret"),) if secret else ()
+
+
 def authorities(agent: Agent) -> tuple[Authority, ...]:
     """All certificate authorities."""
-    return (*nats_authority(agent), *postgres_authority(agent))
+    return (*nats_authority(agent), *postgres_authority(agent), *dragonfly_authority(agent))
 
 
 def _own(agent: Agent) -> Iterator[Secret]:

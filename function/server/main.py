@@ -1,6 +1,7 @@
 """The command `function-agent-executor`: the SDK's own options, plus health and metrics."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from function.server.runner import FunctionRunner
 from function.server.serve import Server
 
 MESSAGE_SIZE_MB = 16
+EVERYWHERE = ("", "0.0.0.0", "[::]")
 
 
 @click.command(context_settings={"default_map": {"max_recv_message_size": MESSAGE_SIZE_MB}})
@@ -23,13 +25,13 @@ MESSAGE_SIZE_MB = 16
     "--health-address",
     default="",
     envvar="HEALTH_ADDRESS",
-    help="Address of the gRPC health service, such as 0.0.0.0:8081. Empty for none.",
+    help="Address of the gRPC health service, such as [::]:8081. Empty for none.",
 )
 @click.option(
     "--metrics-address",
     default="",
     envvar="METRICS_ADDRESS",
-    help="Address of the Prometheus metrics, such as 0.0.0.0:8080. Empty for none.",
+    help="Address of the Prometheus metrics, such as [::]:8080. Empty for none.",
 )
 def main(*, debug: bool, metrics_address: str, **server: Any) -> None:
     """Serve the composition function that turns an AgentExecutor into its resources."""
@@ -49,10 +51,17 @@ def _metrics(address: str, registry: CollectorRegistry) -> Iterator[None]:
         yield
         return
     host, _, port = address.rpartition(":")
-    server, thread = start_http_server(int(port), host, registry)
+    server, thread = start_http_server(int(port), listening_on(host), registry)
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def listening_on(host: str) -> str:
+    """The host without brackets; everywhere is what it is for gRPC: all addresses of IPv4 and, where it is, IPv6."""
+    if host in EVERYWHERE:
+        return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"
+    return host.strip("[]")

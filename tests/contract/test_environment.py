@@ -9,7 +9,8 @@ import contract
 from contract import Env
 from executor.__main__ import cli
 from executor.broker.layout import layout
-from executor.settings import Group, NatsSettings, PostgresSettings, ServiceSettings, Settings
+from executor.environment import Group
+from executor.settings import NatsSettings, PostgresSettings, ServiceSettings, Settings
 from function.claim.xr import parse
 from function.composition.resources import deployment, scaled_object, streams_job
 from function.composition.resources import service as service_resource
@@ -28,6 +29,7 @@ SECRETS = {
     Env.POSTGRES_PASSWORD: "p \"a's$s",
     Env.DRAGONFLY_HOST: "dragonfly.example",
     Env.DRAGONFLY_PORT: "6379",
+    Env.DRAGONFLY_USER: "jobs",
     Env.DRAGONFLY_PASSWORD: "d",
     Env.NATS_USER: "me",
     Env.NATS_PASSWORD: "n",
@@ -111,6 +113,11 @@ def test_the_settings_are_the_claims(agent):
     assert settings.nats.subject_prefix == agent.spec.streams.subject_prefix
     assert settings.worker.concurrency == agent.concurrency
     assert settings.worker.drain_seconds == agent.spec.drain.seconds
+    assert settings.worker.retry_seconds == (agent.spec.retry.seconds or 3600)
+    dragonfly, said = settings.dragonfly, agent.spec.dragonfly
+    assert dragonfly.ca == ("/etc/agent-executor/dragonfly-ca/ca.crt" if said.ca_secret else None)
+    assert dragonfly.speaks_tls == (bool(said.ca_secret) if said.tls is None else said.tls)
+    assert dragonfly.user == "jobs"
     assert settings.nats.ca == ("/etc/agent-executor/nats-ca/ca.crt" if agent.spec.nats.ca_secret else None)
     connection = settings.postgres.conninfo()
     authority = agent.spec.postgres.ca_secret and "/etc/agent-executor/postgres-ca/ca.crt"

@@ -36,12 +36,14 @@ class Function:
 
 
 @contextmanager
-def serving(*flags: str) -> Iterator[Function]:
-    """The function's process, on free ports; it ends with 0 when it is told to stop."""
-    address, health, metrics = (f"127.0.0.1:{free_port()}" for _ in range(3))
-    addresses = ("--address", address, "--health-address", health, "--metrics-address", metrics)
+def serving(*flags: str, on: str = "127.0.0.1") -> Iterator[Function]:
+    """The function's process, on free ports of the host; it ends with 0 when it is told to stop."""
+    ports = [free_port() for _ in range(3)]
+    options = zip(("--address", "--health-address", "--metrics-address"), ports, strict=True)
+    addresses = [word for option, port in options for word in (option, f"{on}:{port}")]
     with subprocess.Popen([COMMAND, *flags, *addresses], stdout=subprocess.DEVNULL) as process:
         try:
+            address, health, metrics = (f"127.0.0.1:{port}" for port in ports)
             wait_for(address, process)
             yield Function(address, health, metrics, process)
         finally:

@@ -4,6 +4,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -13,8 +14,9 @@ from crossplane.function.proto.v1beta1 import run_function_pb2 as fnv1beta1
 from grpc_health.v1 import health_pb2
 
 from function.fn import run
-from tests.golden.certificates import Authority
+from tests.certificates import Authority
 from tests.golden.conftest import Function, serving
+from tests.loopbacks import loopbacks
 
 LIMIT_MB = 16
 
@@ -27,11 +29,28 @@ def test_health_answers_on_its_own_port(function: Function) -> None:
 
 def test_metrics_count_calls_by_outcome(function: Function) -> None:
     call(function, fnv1, fnv1.RunFunctionRequest())
-    with urllib.request.urlopen(f"http://{function.metrics}/metrics", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
-    counted = {line.split()[0] for line in lines if not line.startswith("#")}
+    counted = {line.split()[0] for line in metrics_of(function) if not line.startswith("#")}
     assert 'function_agent_executor_calls_total{outcome="refused"}' in counted
     assert "function_agent_executor_call_seconds_count" in counted
+
+
+@pytest.mark.parametrize("everywhere", ["[::]", "0.0.0.0"])
+def test_everywhere_is_every_address_of_both_families(everywhere: str) -> None:
+    with serving("--insecure", on=everywhere) as function:
+        for host in loopbacks():
+            address, health, metrics = (
+                place.replace("127.0.0.1", host) for place in (function.address, function.health, function.metrics)
+            )
+            at = replace(function, address=address, health=health, metrics=metrics)
+            assert health_of(at) == health_pb2.HealthCheckResponse.SERVING
+            assert call(at, fnv1, minimal()).meta.tag == "t"
+            assert metrics_of(at)
+
+
+def metrics_of(function: Function) -> list[str]:
+    with urllib.request.urlopen(f"http://{function.metrics}/metrics", timeout=5) as answer:
+        lines: list[str] = answer.read().decode().splitlines()
+        return lines
 
 
 @pytest.mark.parametrize("messages", [fnv1, fnv1beta1], ids=["v1", "v1beta1"])

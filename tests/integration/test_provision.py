@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import nats.js.errors
@@ -15,7 +17,7 @@ from executor import migrate
 from executor.broker import connect, provision
 from executor.broker.layout import layout
 from executor.embedded.process import Process
-from executor.errors import Misconfigured
+from executor.errors import Misconfigured, TryAgain
 from executor.settings import NatsSettings, PostgresSettings
 from tests import rig
 from tests.integration.world import world
@@ -163,6 +165,40 @@ async def test_migrations_are_applied_once_by_two_pods_at_once(environment, tmp_
     assert [status for status, _ in ends] == [0, 0]
     assert {"jobs", "outbox", "checkpoints", "executor_migrations"} <= await tables(environment)
     assert await migrated(environment) == []
+
+
+@pytest.fixture
+def silent():
+    """A port that takes connections, and where nobody says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({Env.POSTGRES_HOST: "nowhere.invalid"}, "at nowhere.invalid, port "),
+        ({Env.POSTGRES_HOST: "[::1]", Env.POSTGRES_PORT: "1"}, "at ::1, port 1 within 2 s: connection failed"),
+        ({Env.POSTGRES_PASSWORD: "wrong"}, "password authentication failed"),
+        ({Env.POSTGRES_PORT: "silent"}, " within 2 s: no answer"),
+    ],
+    ids=str,
+)
+async def test_a_database_that_is_not_there_ends_the_command_in_one_line(environment, silent, tmp_path, wrong, words):
+    given = {name: value.replace("silent", silent) for name, value in wrong.items()}
+    status, said = await run(MIGRATE_COMMAND, environment | given, tmp_path, "--wait", 2)
+    assert status == 1
+    assert said.startswith("agent-executor: no connection to Postgres at ")
+    assert words in said
+    assert "Traceback" not in (tmp_path / "migrate.log").read_text()
+
+
+async def test_a_name_server_that_never_answers_ends_the_command_too(environment, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(psycopg, "connect", lambda **_: over.wait())
+    with pytest.raises(TryAgain, match=r"^no connection to Postgres at .* within 1 s: no answer$"):
+        await asyncio.to_thread(migrate.migrate, PostgresSettings.read(environment), migrate.default_folder(), 1)
+    over.set()
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself_and_its_command_fails(environment, folder, tmp_path):

@@ -146,11 +146,36 @@ class Dragonfly(Group):
     secret_keys: Literal["env", "crossplane"] = Field(
         default="env",
         description="The keys in dragonflyConnectionSecret. env: DRAGONFLY_HOST, _PORT, _PASSWORD. crossplane: "
-        "endpoint, port, password. The password may be missing.",
+        "endpoint, port, password. The user's name may be there, DRAGONFLY_USER or username, and the password missing.",
+    )
+    user: bool = Field(
+        default=False,
+        description="Whether a secretStore has a user's name for it. Without a secretStore the Secret decides.",
     )
     password: bool = Field(
         default=True,
         description="Whether a secretStore has a password for it. Without a secretStore the Secret decides.",
+    )
+    tls: bool | None = Field(
+        default=None, description="Whether TLS is spoken. By default where there is a caSecret.", examples=[True]
+    )
+    ca_secret: fields.SecretName | None = Field(
+        default=None,
+        description="The Secret with the server's certificate authority under ca.crt, where it has one of its own.",
+        examples=["dragonfly-ca"],
+    )
+
+
+class Retry(Group):
+    """How long the world's faults are tried again."""
+
+    seconds: int | None = Field(
+        default=None,
+        ge=60,
+        le=604800,
+        description="The time that a job gets while only the world is at fault: a provider that is overloaded or away, "
+        "a server that does not answer. By default an hour.",
+        examples=[7200],
     )
 
 
@@ -176,7 +201,7 @@ class SecretStore(Group):
     )
     prefix: fields.StorePath = Field(
         description="Where the store keeps this service's values: <prefix>/postgres/host, port, db, user, password; "
-        "<prefix>/dragonfly/host, port, password; <prefix>/openai_api_key, anthropic_api_key; "
+        "<prefix>/dragonfly/host, port, user, password; <prefix>/openai_api_key, anthropic_api_key; "
         "<prefix>/registry/username, password.",
         examples=["/team/prod/agent-executor"],
     )
@@ -207,61 +232,6 @@ class Drain(Group):
         le=3600,
         description="The time that running jobs get to reach their next step before another pod goes on with them.",
     )
-
-
-NOWHERE = "targets are required where egress is Restricted: where the databases and models are, only Secrets say"
-ONE_PLACE = "exactly one of namespace and cidr is required"
-
-
-class EgressTarget(Group):
-    """A place that pods may connect to."""
-
-    model_config = rules(("has(self.namespace) != has(self.cidr)", ONE_PLACE))
-
-    namespace: fields.Namespace | None = Field(
-        default=None, description="All pods of a namespace of this cluster.", examples=["databases"]
-    )
-    cidr: fields.Cidr | None = Field(
-        default=None,
-        description="All addresses of a network, but for the cloud's metadata address.",
-        examples=["10.0.0.0/8"],
-    )
-    ports: tuple[fields.Port, ...] = Field(
-        default=(), max_length=16, strict=False, description="The TCP ports. By default all.", examples=[[5432]]
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.namespace is None) == (self.cidr is None):
-            raise ValueError(ONE_PLACE)
-        return self
-
-
-class Network(Group):
-    """Who may call the pods, and what they may call. The rules of a NetworkPolicy."""
-
-    model_config = rules(("self.egress != 'Restricted' || (has(self.targets) && size(self.targets) > 0)", NOWHERE))
-
-    ingress_namespaces: tuple[fields.Namespace, ...] = Field(
-        default=("monitoring",),
-        max_length=16,
-        strict=False,
-        description="The namespaces, besides the claim's own, whose pods may call the service and scrape its metrics.",
-    )
-    egress: Literal["Open", "Restricted"] = Field(
-        default="Open",
-        description="Open: everything but the cloud's metadata address. Restricted: DNS, the NATS Services that "
-        "natsUrl names, and the targets.",
-    )
-    targets: tuple[EgressTarget, ...] = Field(
-        default=(), max_length=32, strict=False, description="What pods may connect to where egress is Restricted."
-    )
-
-    @model_validator(mode="after")
-    def _somewhere(self) -> Self:
-        if self.egress == "Restricted" and not self.targets:
-            raise ValueError(NOWHERE)
-        return self
 
 
 class Monitoring(Group):

@@ -13,13 +13,14 @@ from function.claim.schema.groups import (
     Llm,
     Monitoring,
     Nats,
-    Network,
     Postgres,
+    Retry,
     Scaling,
     SecretStore,
     Streams,
     rules,
 )
+from function.claim.schema.network import Network
 from function.claim.schema.pods import Pod
 
 NO_MONITORING = (
@@ -97,6 +98,7 @@ class Spec(Group):
         default=None,
         description="The store that External Secrets fetches Secrets from. By default they must be there without it.",
     )
+    retry: Retry = Field(default=Retry(), description="How long the world's faults are tried again.")
     drain: Drain = Field(default=Drain(), description="What a pod does when it is told to stop.")
     pod: Pod = Field(default_factory=Pod, description="How the pods run, beyond the claim's size.")
     network: Network = Field(default=Network(), description="Who may call the pods, and what they may call.")

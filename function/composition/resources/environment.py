@@ -20,7 +20,7 @@ def serve(agent: Agent) -> Variables:
         *_runtime(agent),
         *_broker(agent),
         *_postgres(agent),
-        *_from(secrets.dragonfly(agent)),
+        *_dragonfly(agent),
         *_models(agent),
         *_own(agent),
     ]
@@ -44,14 +44,14 @@ def streams(agent: Agent) -> Variables:
 
 
 def _runtime(agent: Agent) -> Variables:
-    return _literal(
-        {
-            Env.PORT: contract.PORT,
-            Env.EXECUTOR_NAME: agent.name,
-            Env.EXECUTOR_CONCURRENCY: agent.concurrency,
-            Env.EXECUTOR_DRAIN_SECONDS: agent.spec.drain.seconds,
-        }
-    )
+    settings = {
+        Env.PORT: contract.PORT,
+        Env.EXECUTOR_NAME: agent.name,
+        Env.EXECUTOR_CONCURRENCY: agent.concurrency,
+        Env.EXECUTOR_DRAIN_SECONDS: agent.spec.drain.seconds,
+        Env.EXECUTOR_RETRY_SECONDS: agent.spec.retry.seconds,
+    }
+    return _literal({variable: value for variable, value in settings.items() if value is not None})
 
 
 def _broker(agent: Agent) -> Variables:
@@ -70,6 +70,12 @@ def _postgres(agent: Agent) -> Variables:
     mode = agent.spec.postgres.ssl_mode or ("verify-full" if authority else None)
     named = {Env.POSTGRES_SSLMODE: mode} if mode else {}
     return [*_from(secrets.postgres(agent)), *_literal(named), *_files(authority)]
+
+
+def _dragonfly(agent: Agent) -> Variables:
+    tls = agent.spec.dragonfly.tls
+    named = {} if tls is None else {Env.DRAGONFLY_TLS: str(tls).lower()}
+    return [*_from(secrets.dragonfly(agent)), *_literal(named), *_files(secrets.dragonfly_authority(agent))]
 
 
 def _models(agent: Agent) -> Variables:

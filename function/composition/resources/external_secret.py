@@ -21,6 +21,7 @@ PATHS: Mapping[Env, str] = {
     Env.POSTGRES_PASSWORD: "postgres/password",
     Env.DRAGONFLY_HOST: "dragonfly/host",
     Env.DRAGONFLY_PORT: "dragonfly/port",
+    Env.DRAGONFLY_USER: "dragonfly/user",
     Env.DRAGONFLY_PASSWORD: "dragonfly/password",
     Env.OPENAI_API_KEY: "openai_api_key",
     Env.ANTHROPIC_API_KEY: "anthropic_api_key",
@@ -50,10 +51,11 @@ def postgres(agent: Agent) -> Manifest:
 
 
 def dragonfly(agent: Agent) -> Manifest:
-    """The connection to Dragonfly, with a password where the store has one."""
-    secret = secrets.dragonfly(agent)
-    optional = frozenset[Env]() if agent.spec.dragonfly.password else secret.optional
-    return _build(agent, "dragonfly", secret.name, _fetch(agent, _without(secret, optional)))
+    """The connection to Dragonfly, with a user and a password where the store has them."""
+    secret, said = secrets.dragonfly(agent), agent.spec.dragonfly
+    held = {Env.DRAGONFLY_USER: said.user, Env.DRAGONFLY_PASSWORD: said.password}
+    absent = frozenset(variable for variable, is_held in held.items() if not is_held)
+    return _build(agent, "dragonfly", secret.name, _fetch(agent, _without(secret, absent)))
 
 
 def llm_keys(agent: Agent) -> Manifest:

@@ -7,7 +7,7 @@ from typing import Any
 import contract
 from function.claim import nats
 from function.claim.schema.fields import METADATA_ADDRESSES
-from function.claim.schema.groups import EgressTarget
+from function.claim.schema.network import EgressTarget
 from function.claim.xr import Agent
 from function.composition.manifest import Manifest
 from function.composition.resources import metadata

@@ -1,10 +1,14 @@
 """The environment, read once."""
 
 import json
+import string
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract import Env
+from executor.environment import host_alone
 from executor.errors import Misconfigured
 from executor.settings import NatsSettings, PostgresSettings, Settings
 
@@ -80,6 +84,61 @@ def test_everything_may_be_set():
 def test_a_missing_variable_is_named_and_an_empty_one_is_missing(name, given):
     environ = {key: value for key, value in REQUIRED.items() if key != name} | dict.fromkeys([name] * len(given), "")
     assert complaint(environ) == f"{name} is missing"
+
+
+@pytest.mark.parametrize("name", [*REQUIRED, *SECRETS])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\n\n"])
+def test_a_line_break_at_the_end_of_a_value_is_not_part_of_it(name, line_break):
+    environ = REQUIRED | {name: REQUIRED.get(name, "a secret ")}
+    assert Settings.read(environ | {name: environ[name] + line_break}) == Settings.read(environ)
+
+
+def test_a_value_that_is_nothing_but_a_line_break_is_missing():
+    assert complaint(REQUIRED | {"POSTGRES_PASSWORD": "\n"}) == "POSTGRES_PASSWORD is missing"
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("db", "db"),
+        ("db.example.com:5432", "db.example.com"),
+        ("10.0.0.1:5432", "10.0.0.1"),
+        ("fd00::1", "fd00::1"),
+        ("[fd00::1]", "fd00::1"),
+        ("[fd00::1]:5432", "fd00::1"),
+        ("[fe80::1%eth0]", "fe80::1%eth0"),
+        ("/var/run/postgresql", "/var/run/postgresql"),
+        ("db-a,db-b", "db-a,db-b"),
+    ],
+)
+def test_the_host_is_read_as_managed_databases_write_it(given, host):
+    settings = Settings.read(REQUIRED | {"POSTGRES_HOST": given, "DRAGONFLY_HOST": given})
+    assert (settings.postgres.host, settings.postgres.port) == (host, 5432)
+    assert (settings.dragonfly.host, settings.dragonfly.port) == (host, 6379)
+
+
+@pytest.mark.parametrize(
+    ("said", "speaks_tls"),
+    [
+        ({}, False),
+        ({"DRAGONFLY_TLS": "true"}, True),
+        ({"DRAGONFLY_TLS": "false"}, False),
+        ({"DRAGONFLY_CA": "/etc/ca.crt"}, True),
+        ({"DRAGONFLY_CA": "/etc/ca.crt", "DRAGONFLY_TLS": "false"}, False),
+    ],
+)
+def test_tls_is_spoken_where_it_is_said_and_else_where_there_is_an_authority(said, speaks_tls):
+    assert Settings.read(REQUIRED | said).dragonfly.speaks_tls is speaks_tls
+
+
+@given(st.text(string.ascii_letters + string.digits + ".-_", min_size=1) | st.ip_addresses(v=4).map(str))
+def test_a_port_behind_a_host_changes_nothing_about_the_host(host):
+    assert host_alone(f"{host}:6379") == host_alone(host) == host
+
+
+@given(st.ip_addresses(v=6).map(str))
+def test_an_address_of_ipv6_is_itself_in_every_spelling(address):
+    assert {host_alone(text) for text in (address, f"[{address}]", f"[{address}]:6379")} == {address}
 
 
 def test_all_that_is_missing_is_named_in_one_line():

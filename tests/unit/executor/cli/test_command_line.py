@@ -44,6 +44,14 @@ def test_an_environment_that_is_wrong_is_one_line_and_no_success(monkeypatch, co
     assert "\n" not in str(ended.value)
 
 
+def test_a_line_break_at_the_end_of_a_secret_is_not_part_of_it_for_libraries_either(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "key\n")
+    monkeypatch.setattr("sys.argv", ["agent-executor", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, os.environ["OPENAI_API_KEY"]) == (0, "key")
+
+
 def test_a_command_that_is_none_is_no_success(monkeypatch):
     monkeypatch.setattr("sys.argv", ["agent-executor", "fly"])
     with pytest.raises(SystemExit) as ended:

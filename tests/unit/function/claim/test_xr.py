@@ -10,7 +10,19 @@ from function.claim.schema.spec import Spec
 from function.claim.xr import Agent, InvalidClaim, parse
 from tests.unit.function.claims import refusal_of
 
-GROUPS = ("scaling", "streams", "nats", "postgres", "dragonfly", "llm", "drain", "pod", "network", "monitoring")
+GROUPS = (
+    "scaling",
+    "streams",
+    "nats",
+    "postgres",
+    "dragonfly",
+    "llm",
+    "retry",
+    "drain",
+    "pod",
+    "network",
+    "monitoring",
+)
 IMAGE = "registry.example/team/app:v1"
 
 
@@ -40,6 +52,8 @@ def test_a_claim_with_an_image_alone_has_every_default() -> None:
         "app:v1",
         "team/app",
         "localhost:5000/team/app:v1",
+        "[fd00::1]:5000/team/app:v1",
+        "[fd00::1]/app",
         "registry.example/a/b/c_d__e--f.g:V_1.2-3",
         "registry.example/app@sha256:" + "0a" * 32,
         "registry.example/app:v1@sha256:" + "0a" * 32,
@@ -94,6 +108,10 @@ NO_MONITORING = (
         ({"nats": {"caSecret": ""}}, "spec.nats.caSecret: must not be empty"),
         ({"postgres": {"secretKeys": "x"}}, "spec.postgres.secretKeys: must be 'env', 'crossplane' or 'cnpg'"),
         ({"dragonfly": {"password": 1}}, "spec.dragonfly.password: must be true or false"),
+        ({"dragonfly": {"tls": "on"}}, "spec.dragonfly.tls: must be true or false"),
+        ({"dragonfly": {"caSecret": "A"}}, "spec.dragonfly.caSecret: must be the name of a Secret"),
+        ({"retry": {"seconds": 59}}, "spec.retry.seconds: must be at least 60"),
+        ({"retry": {"seconds": 604801}}, "spec.retry.seconds: must be at most 604800"),
         ({"llm": {"openaiBaseUrl": "https://me:pw@llm"}}, "spec.llm.openaiBaseUrl: must be an http:// or https:// URL"),
         ({"secretStore": {"name": "a"}}, "spec.secretStore.prefix: is required"),
         ({"secretStore": {"name": "a", "prefix": "../b"}}, "spec.secretStore.prefix: must be a path such as"),
@@ -150,6 +168,21 @@ def test_a_bad_claim_is_refused_in_words_that_name_the_field(change: dict[str, A
     with pytest.raises(InvalidClaim) as caught:
         parse("a", "b", {"image": IMAGE, **change})
     assert str(caught.value).startswith(words)
+
+
+def test_every_field_that_takes_a_host_takes_an_address_in_brackets() -> None:
+    spec = {
+        "image": "[fd00::1]:5000/team/app:v1",
+        "natsUrl": "tls://[fd00::1]:4222,tls://[fd00::2]",
+        "scaling": {"monitoringEndpoint": "[fd00::1]:8222"},
+        "llm": {"openaiBaseUrl": "https://[fd00::1]:8443/v1", "anthropicBaseUrl": "http://[fd00::1]"},
+        "network": {"egress": "Restricted", "targets": ({"cidr": "fd00::/8"}, {"cidr": "2001:db8::1/128"})},
+        "imagePullSecrets": ("pull",),
+        "secretStore": {"name": "store", "prefix": "a"},
+    }
+    agent = parse("support", "team-a", spec)
+    assert agent.monitoring_endpoint == "[fd00::1]:8222"
+    assert agent.spec.model_dump(by_alias=True, exclude_unset=True) == spec
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

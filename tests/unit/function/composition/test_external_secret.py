@@ -73,6 +73,12 @@ def test_the_keys_of_the_secret_are_those_of_the_claims_convention(claim: Callab
     assert [*fetched(external_secret.dragonfly(agent))[1]] == ["endpoint", "port", "password"]
 
 
+def test_a_user_of_dragonfly_is_fetched_where_the_store_has_one(claim: Callable[..., Agent]) -> None:
+    store = {"name": "s", "prefix": "p"}
+    agent = claim(secretStore=store, dragonfly={"user": True})
+    assert fetched(external_secret.dragonfly(agent))[1]["DRAGONFLY_USER"] == "p/dragonfly/user"
+
+
 def test_what_the_store_does_not_hold_is_not_asked_for(claim: Callable[..., Agent]) -> None:
     store = {"name": "s", "prefix": "p", "provides": ["dragonfly", "anthropic"]}
     agent = claim(secretStore=store, dragonfly={"password": False}, imagePullSecrets=["pull"])

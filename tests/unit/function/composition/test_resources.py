@@ -52,16 +52,16 @@ def test_each_container_gets_the_variables_that_it_reads_and_no_others(agent: Ag
         *contract.REQUIRED_POSTGRES,
         *contract.REQUIRED_DRAGONFLY,
         *contract.LLM_KEYS,
-        *(Env.DRAGONFLY_PASSWORD, Env.PORT),
+        *(Env.DRAGONFLY_USER, Env.DRAGONFLY_PASSWORD, Env.PORT),
         *(Env.EXECUTOR_NAME, Env.EXECUTOR_CONCURRENCY, Env.EXECUTOR_DRAIN_SECONDS),
     }
 
 
-def test_only_the_model_keys_and_the_dragonfly_password_may_be_missing(agent: Agent) -> None:
+def test_only_the_model_keys_and_who_enters_dragonfly_may_be_missing(agent: Agent) -> None:
     (serve,) = pod(deployment.build(agent))["containers"]
     references = {entry["name"]: entry["valueFrom"]["secretKeyRef"] for entry in serve["env"] if "valueFrom" in entry}
     optional = {name for name, reference in references.items() if reference.get("optional")}
-    assert optional == {*contract.LLM_KEYS, Env.DRAGONFLY_PASSWORD}
+    assert optional == {*contract.LLM_KEYS, Env.DRAGONFLY_USER, Env.DRAGONFLY_PASSWORD}
 
 
 def test_the_service_selects_the_pods_of_the_deployment_and_not_those_of_the_job(agent: Agent) -> None:

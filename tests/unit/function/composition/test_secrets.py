@@ -39,15 +39,15 @@ def test_the_container_sees_the_contracts_names_whatever_postgres_keys_are_calle
 @pytest.mark.parametrize(
     ("convention", "keys"),
     [
-        ("env", ["DRAGONFLY_HOST", "DRAGONFLY_PORT", "DRAGONFLY_PASSWORD"]),
-        ("crossplane", ["endpoint", "port", "password"]),
+        ("env", ["DRAGONFLY_HOST", "DRAGONFLY_PORT", "DRAGONFLY_USER", "DRAGONFLY_PASSWORD"]),
+        ("crossplane", ["endpoint", "port", "username", "password"]),
     ],
 )
 def test_the_container_sees_the_contracts_names_whatever_dragonflys_keys_are_called(
     claim: Callable[..., Agent], convention: str, keys: list[str]
 ) -> None:
     agent = claim(dragonfly={"secretKeys": convention})
-    variables = (*contract.REQUIRED_DRAGONFLY, Env.DRAGONFLY_PASSWORD)
+    variables = (*contract.REQUIRED_DRAGONFLY, Env.DRAGONFLY_USER, Env.DRAGONFLY_PASSWORD)
     assert references(agent, "support-dragonfly") == dict(zip(variables, keys, strict=True))
     assert secrets.dragonfly(agent).needs == ((keys[0],), (keys[1],))
 
@@ -89,6 +89,29 @@ def test_who_gives_an_authority_wants_it_used(
     (migrate,) = deployment.build(claim(postgres=postgres))["spec"]["template"]["spec"]["initContainers"]
     said = {entry["name"]: entry.get("value") for entry in migrate["env"]}
     assert said.get("POSTGRES_SSLMODE") == mode
+
+
+CA = "/etc/agent-executor/dragonfly-ca/ca.crt"
+
+
+@pytest.mark.parametrize(
+    ("dragonfly", "said"),
+    [
+        ({}, {}),
+        ({"tls": True}, {Env.DRAGONFLY_TLS: "true"}),
+        ({"tls": False}, {Env.DRAGONFLY_TLS: "false"}),
+        ({"caSecret": "ca"}, {Env.DRAGONFLY_CA: CA}),
+        ({"caSecret": "ca", "tls": True}, {Env.DRAGONFLY_CA: CA, Env.DRAGONFLY_TLS: "true"}),
+    ],
+)
+def test_the_service_is_told_how_dragonfly_is_spoken_to(
+    claim: Callable[..., Agent], dragonfly: dict[str, Any], said: dict[str, str]
+) -> None:
+    agent = claim(dragonfly=dragonfly)
+    (serve,) = deployment.build(agent)["spec"]["template"]["spec"]["containers"]
+    values = {entry["name"]: entry.get("value") for entry in serve["env"]}
+    assert {name: values[name] for name in (Env.DRAGONFLY_TLS, Env.DRAGONFLY_CA) if name in values} == said
+    assert [it.secret for it in secrets.authorities(agent)] == [*filter(None, [dragonfly.get("caSecret")])]
 
 
 def test_all_that_the_pods_do_not_do_without_is_needed(claim: Callable[..., Agent]) -> None:

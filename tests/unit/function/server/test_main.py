@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
-from function.server.main import main
+from function.server.main import listening_on, main
 from function.server.metrics import Metrics
 
 
@@ -44,6 +44,24 @@ def test_a_port_that_is_taken_fails_the_start() -> None:
         failed = CliRunner().invoke(main, ["--insecure", "--metrics-address", address])
     assert failed.exit_code == 1
     assert "Address already in use" in failed.output
+
+
+@pytest.mark.parametrize(
+    ("host", "with_ipv6", "without"),
+    [
+        ("", "::", "0.0.0.0"),
+        ("0.0.0.0", "::", "0.0.0.0"),
+        ("[::]", "::", "0.0.0.0"),
+        ("[::1]", "::1", "::1"),
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_everywhere_is_ipv6_too_where_the_machine_has_it(
+    monkeypatch: pytest.MonkeyPatch, host: str, with_ipv6: str, without: str
+) -> None:
+    for has_both, expected in ((True, with_ipv6), (False, without)):
+        monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda has_both=has_both: has_both)
+        assert listening_on(host) == expected
 
 
 def test_a_call_that_ends_in_no_answer_counts_as_an_error() -> None:

@@ -29,7 +29,7 @@ class Authority:
         return self._sign(self.name, self.key, x509.BasicConstraints(ca=True, path_length=None))
 
     def issue(self, folder: Path) -> Path:
-        """A folder with tls.crt, tls.key and ca.crt, as a function is given it."""
+        """A folder with tls.crt, tls.key and ca.crt, as a server is given it."""
         folder.mkdir()
         key = _key()
         (folder / "tls.crt").write_bytes(

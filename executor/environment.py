@@ -1,0 +1,51 @@
+"""The only reader of the environment: how a group of settings comes out of its variables."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from executor.errors import Misconfigured
+
+_WITH_PORT = re.compile(r"\[(?P<address>[^\[\]]+)\](:\d+)?|(?P<name>[^\[\]:/,]+):\d+")
+
+
+class Group(BaseModel):
+    """Settings that belong together; every field names its environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read the group; raises Misconfigured with one line that names every variable that is missing or wrong."""
+        try:
+            return cls.model_validate(given(environ))
+        except ValidationError as error:
+            raise Misconfigured("; ".join(_complaints(error))) from None
+
+    @classmethod
+    def variables(cls) -> dict[str, bool]:
+        """The environment variables of the group, and whether each is required."""
+        return {str(field.validation_alias): field.is_required() for field in cls.model_fields.values()}
+
+
+def given(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are set: an empty one is not, and a line break at the end of a value is not part of it."""
+    values = {name: value.rstrip("\r\n") for name, value in environ.items()}
+    return {name: value for name, value in values.items() if value}
+
+
+def host_alone(text: str) -> str:
+    """The host of `host:port`, `[IPv6]` and `[IPv6]:port`, as managed databases write it; any other text as it is."""
+    found = _WITH_PORT.fullmatch(text)
+    return text if found is None else found["address"] or found["name"]
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for detail in error.errors(include_url=False, include_input=False):
+        name = str(detail["loc"][0])
+        if detail["type"] == "missing":
+            yield f"{name} is missing"
+        else:
+            yield f"{name} is wrong: {detail['msg'][0].lower()}{detail['msg'][1:]}"

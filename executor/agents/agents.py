@@ -43,7 +43,9 @@ class Agents:
         """A run of the job under the claim; raises Rejected where its definition makes no graph that can run here."""
         inputs.check(job.input_payload)
         graph = await self._graph(job)
-        return Run(graph.copy(update={"checkpointer": self._saver(claim)}), job, claim, emit, callbacks=[self.gates])
+        return Run(
+            graph.copy(update={"checkpointer": self._saver(claim)}), job, claim, emit, callbacks=self.gates.handlers
+        )
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless `open` would open a run of the job."""

@@ -23,17 +23,23 @@ REMEMBERED = 1000
 
 
 class Model:
-    """The running server: its `url` for OPENAI_BASE_URL, and the last `requests` it got, the newest last."""
+    """The running server: its `url` for OPENAI_BASE_URL, and the last `requests` it got, the newest last.
+
+    While `outage` is an HTTP status, every request is refused with it.
+    """
 
     def __init__(self, port: int) -> None:
         self.url = f"http://{HOST}:{port}/v1"
         self.requests: deque[JsonObject] = deque(maxlen=REMEMBERED)
+        self.outage: int | None = None
         self._arrivals: Counter[str] = Counter()
 
     async def complete(self, request: Request) -> Response:
         """Answer POST /v1/chat/completions; a malformed script is a bad request."""
         asked = await request.json()
         self.requests.append(asked)
+        if self.outage is not None:
+            return JSONResponse(chat.failure(self.outage, "the provider is away"), self.outage)
         identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         self._arrivals[identity] += 1
         try:

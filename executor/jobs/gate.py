@@ -17,6 +17,7 @@ class Gate:
     refusals: int = 0
     probe_at: float = 0.0
     delay: float = 0.0
+    line: int = 0  # how many were turned away since it closed
     last: str = ""  # what the last refusal said
 
     @property
@@ -29,16 +30,27 @@ class Gate:
         return max(self.probe_at - now, 0.0) if self.is_closed else 0.0
 
     def enter(self, now: float) -> float:
-        """Go through, or learn how many seconds to wait; who goes through a closed gate is its probe, and alone."""
+        """Go through, or learn how many seconds to wait; who goes through a closed gate is its probe, and alone.
+
+        Those who are turned away stand in line, a probe's time apart: else all would come again with each probe.
+        """
         wait = self.wait(now)
-        if self.is_closed and not wait:
+        if not self.is_closed:
+            return 0.0
+        if not wait:
             self.probe_at = now + self.delay
-        return wait
+            return 0.0
+        return self.turn_away(now)
+
+    def turn_away(self, now: float) -> float:
+        """Seconds until it is the turn of whoever comes to the closed gate now."""
+        self.line += 1
+        return self.wait(now) + (self.line - 1) * self.delay
 
     def succeeded(self) -> bool:
         """The provider answered; whether that was news."""
         news, self.known_good = not self.known_good, True
-        self.refusals, self.delay = 0, 0.0
+        self.refusals, self.delay, self.line = 0, 0.0, 0
         return news
 
     def refused(self, now: float, after: float | None, last: str) -> None:

@@ -65,7 +65,7 @@ class Register:
             if key is not None and await _is_repeated(connection, job_id, key, answer):
                 return None
             waits = rows[0]["status"] == "interrupted" and not rows[0]["answered"]
-            questions = _open(rows[0], asked_anew=waits)
+            questions = _questions(rows[0], asked_anew=waits)
             if rows[0]["status"] in TERMINAL:
                 raise NotAsked(f"the job has {rows[0]['status']} already")
             answers = chosen(answer, questions)
@@ -107,12 +107,14 @@ class Register:
         return len(gone)
 
 
-def _open(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:
-    """The questions that the job is told to ask; one that it asks after its answer was taken is in its next turn."""
+def _questions(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:
+    """What the job asks, and what it asked before; a question asked after its answer was taken is in its next turn."""
     known = {each["id"]: Question(**each) for each in row["questions"] or ()}
-    return [
-        _turn(interrupt, known.get(interrupt["id"]), asked_anew=asked_anew) for interrupt in row["interrupts"] or ()
+    asked = [
+        _turn(each, known.pop(each["id"], None), asked_anew=asked_anew)
+        for each in (row["result"] or {}).get("interrupts", ())
     ]
+    return asked + [question for question in known.values() if question.answered]
 
 
 def _turn(interrupt: dict[str, Any], known: Question | None, *, asked_anew: bool) -> Question:
@@ -142,7 +144,7 @@ async def _go_on(
     if not waits:
         await connection.execute(sql.ANSWERED, {"job_id": job_id, "result": result})
         return None
-    asked = [question.asked for question in questions]
+    asked = [question.asked for question in questions if question.asked]
     answer = Json({"resume": next(iter(answers.values())) if len(asked) == 1 else dict(answers), "interrupts": asked})
     return Wake(**(await fetch(connection, sql.RESUME, {"job_id": job_id, "result": result, "answer": answer}))[0])
 

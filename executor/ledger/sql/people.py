@@ -26,7 +26,7 @@ RETURNING jobs.thread_id, jobs.status, earlier + attempts AS attempts, held.subj
 
 # What a person's answer is checked against; nobody else changes it meanwhile.
 ASKED = f"""
-SELECT status, answered, result -> 'interrupts' AS interrupts, {QUESTIONS} AS questions
+SELECT status, answered, result, {QUESTIONS} AS questions
 FROM jobs AS job WHERE job_id = %(job_id)s FOR NO KEY UPDATE
 """
 

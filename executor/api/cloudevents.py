@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 
+from executor.api.json_response import Json
 from executor.api.problems import Problem, field_of
 from executor.api.service import JobService
 from executor.api.service import Request as Asked
@@ -38,7 +38,7 @@ def router(state: State) -> APIRouter:
         },
         openapi_extra={"requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}},
     )
-    async def submit(request: Request) -> JSONResponse:
+    async def submit(request: Request) -> Json:
         """Store a job durably; 202 says that it will run."""
         service = state.open_jobs()
         body = await _body(request, LARGEST)
@@ -49,16 +49,16 @@ def router(state: State) -> APIRouter:
     return routes
 
 
-async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> JSONResponse:
+async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> Json:
     order = await _order(service, headers, body)
     await service.submit([order])
     ended = await service.wait(order.job.job_id, patience) if patience else None
     if ended is not None:
-        return JSONResponse(terminal_data(ended))
-    return JSONResponse(_receipt(order), HTTPStatus.ACCEPTED, {"Location": _location(order)})
+        return Json(terminal_data(ended))
+    return Json(_receipt(order), HTTPStatus.ACCEPTED, {"Location": _location(order)})
 
 
-async def _submit_batch(service: JobService, body: bytes) -> JSONResponse:
+async def _submit_batch(service: JobService, body: bytes) -> Json:
     orders = []
     for index, event in enumerate(_events(body)):
         try:
@@ -67,7 +67,7 @@ async def _submit_batch(service: JobService, body: bytes) -> JSONResponse:
             detail = str(error)
             raise Problem(HTTPStatus.BAD_REQUEST, f"[{index}] {detail}", index=index, **field_of(detail)) from None
     await service.submit(orders)
-    return JSONResponse({"jobs": [_receipt(order) for order in orders]}, HTTPStatus.ACCEPTED)
+    return Json({"jobs": [_receipt(order) for order in orders]}, HTTPStatus.ACCEPTED)
 
 
 async def _order(service: JobService, headers: dict[str, str], body: bytes) -> Asked:

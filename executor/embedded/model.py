@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from executor.embedded import chat
@@ -41,7 +41,7 @@ class Model:
         except ValueError as error:
             turn = Turn(status=400, say=f"the script: {error}")
         if status := turn.refusal(self._arrivals[identity]):
-            return JSONResponse(chat.failure(status, turn.say or "as the script says"), status)
+            return _said(chat.failure(status, turn.say or "as the script says"), status)
         return await _answer(turn, asked, identity)
 
 
@@ -49,7 +49,12 @@ async def _answer(turn: Turn, asked: JsonObject, identity: str) -> Response:
     if asked.get("stream"):
         return StreamingResponse(_stream(turn, asked, identity), media_type="text/event-stream")
     await asyncio.sleep(turn.delay * len(chat.words(turn.say)))
-    return JSONResponse(chat.completion(turn, asked, identity))
+    return _said(chat.completion(turn, asked, identity))
+
+
+def _said(content: JsonObject, status: int = 200) -> Response:
+    # In ASCII, as providers write it: so a script may hold half a surrogate pair, as a real model's answer may.
+    return Response(json.dumps(content), status, media_type="application/json")
 
 
 async def _stream(turn: Turn, asked: JsonObject, identity: str) -> AsyncIterator[str]:

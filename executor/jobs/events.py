@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from cloudevents.core.base import BaseCloudEvent
-from cloudevents.core.bindings.http import HTTPMessage, from_binary, from_structured, to_structured
+from cloudevents.core.bindings.http import HTTPMessage, from_binary, from_structured
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
@@ -23,6 +23,7 @@ from contract import EVENT_TYPE_PREFIX, EXECUTE_TYPE, WAKE_TYPE
 from executor.errors import Rejected
 from executor.jobs.job import JobRequest
 from executor.jobs.validation import describe, unstorable, unstorable_in
+from executor.values import dumps
 
 INVALID = "invalid_event"
 STRUCTURED = "application/cloudevents"
@@ -132,15 +133,18 @@ def render(fact: Fact, source: str) -> tuple[dict[str, str], bytes]:
     }
     extensions = {"traceparent": fact.traceparent, "dataref": fact.dataref}
     attributes |= {name: value for name, value in extensions.items() if value}
-    message = to_structured(CloudEvent(attributes, fact.data), JSON)
-    return message.headers, message.body
+    return _pack(attributes, fact.data)
 
 
 def render_wake(job_id: str, identity: str, source: str) -> tuple[dict[str, str], bytes]:
     """The headers and body of a message that wakes a job."""
     attributes = {"id": identity, "source": source, "type": WAKE_TYPE, "datacontenttype": "application/json"}
-    message = to_structured(CloudEvent(attributes, {"job_id": job_id}), JSON)
-    return message.headers, message.body
+    return _pack(attributes, {"job_id": job_id})
+
+
+def _pack(attributes: dict[str, Any], data: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+    event = CloudEvent(attributes, data)  # which adds its version and its time
+    return {"content-type": JSON.get_content_type()}, dumps({**event.get_attributes(), "data": data})
 
 
 def _event(headers: Headers, body: bytes) -> BaseCloudEvent:

@@ -5,6 +5,7 @@ from datetime import datetime
 from random import Random
 
 from executor.errors import LeaseLost, Rejected
+from executor.values import text
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
@@ -46,10 +47,10 @@ def judge(error: BaseException, attempt: int, max_attempts: int, jitter: Random)
     if isinstance(error, Rejected):
         return rejection(error)
     if refused_by_model(error):
-        return Failure("model_refused", type(error).__name__, str(error), retryable=False)
+        return Failure("model_refused", type(error).__name__, text(error), retryable=False)
     if attempt >= max_attempts:
-        return Failure(EXHAUSTED, type(error).__name__, str(error) or repr(error), retryable=True)
-    return Retry(delay(attempt, jitter), repr(error))
+        return Failure(EXHAUSTED, type(error).__name__, text(error) or text(error, repr), retryable=True)
+    return Retry(delay(attempt, jitter), text(error, repr))
 
 
 def rejection(error: Rejected) -> Failure:

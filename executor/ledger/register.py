@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Json
 
 from executor.jobs.job import CalledOff, Job, Message, Origin, Submission, Wake
 from executor.ledger import sql
-from executor.ledger.ledger import outbox_columns, waiting_columns
+from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
 from executor.postgres.pool import Pool, connected, fetch, transaction
 
 
@@ -58,7 +57,7 @@ class Register:
     async def resume(self, job_id: str, answer: Any) -> Wake | None:
         """Let an interrupted job go on with a person's answer; None where it is not interrupted."""
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": Json(answer)})
+            rows = await fetch(connection, sql.RESUME, {"job_id": job_id, "answer": as_json(answer)})
         return Wake(**rows[0]) if rows else None
 
     async def cancel(self, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:

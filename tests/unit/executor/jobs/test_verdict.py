@@ -56,6 +56,20 @@ def test_anything_else_is_tried_again_until_the_last_attempt(error):
     )
 
 
+class Silent(Exception):
+    """It cannot be shown."""
+
+    def __str__(self):
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def test_an_error_that_cannot_be_shown_is_told_by_its_class():
+    assert judge(Silent(), 5, 5, JITTER) == Failure("exhausted", "Silent", "<Silent>", retryable=True)
+    assert judge(Silent(), 1, 5, Random(1)) == Retry(delay(1, Random(1)), "<Silent>")  # noqa: S311 - as above
+
+
 def test_who_lost_the_lease_says_nothing():
     assert judge(LeaseLost("j"), 5, 5, JITTER) == GiveUp()
 

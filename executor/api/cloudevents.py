@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 
+from executor.api.bodies import body_of
 from executor.api.json_response import Json
 from executor.api.problems import Problem, field_of
 from executor.api.service import JobService
@@ -34,14 +35,15 @@ def router(state: State) -> APIRouter:
             200: {"description": "With `Prefer: wait=SECONDS`: the data of the terminal event"},
             400: {"description": "A problem document that names the field; in a batch, the index too"},
             409: {"description": "The id belongs to a job with other content"},
-            413: {"description": "Larger than the broker's largest message"},
+            413: {"description": f"Larger than {LARGEST} bytes, also where that shows only after it is unpacked"},
+            415: {"description": "A `Content-Encoding` other than gzip"},
         },
         openapi_extra={"requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}},
     )
     async def submit(request: Request) -> Json:
         """Store a job durably; 202 says that it will run."""
         service = state.open_jobs()
-        body = await _body(request, LARGEST)
+        body = await body_of(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
             return await _submit_batch(service, body)
         return await _submit_one(service, _headers(request), body, _patience(request))
@@ -84,15 +86,6 @@ def _events(body: bytes) -> list[Any]:
     if not isinstance(events, list):
         raise Problem(HTTPStatus.BAD_REQUEST, "the batch is not a JSON array of events")
     return events
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"larger than {limit} bytes")
-    return bytes(body)
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -4,7 +4,6 @@ import json
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 
@@ -16,6 +15,7 @@ from executor.api.service import Request as Asked
 from executor.api.state import State
 from executor.errors import Rejected
 from executor.jobs.job import Job
+from executor.jobs.locations import location_of
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = "application/cloudevents-batch+json"
@@ -57,7 +57,7 @@ async def _submit_one(service: JobService, headers: dict[str, str], body: bytes,
     ended = await service.wait(order.job.job_id, patience) if patience else None
     if ended is not None:
         return Json(terminal_data(ended))
-    return Json(_receipt(order), HTTPStatus.ACCEPTED, {"Location": _location(order)})
+    return Json(_receipt(order), HTTPStatus.ACCEPTED, {"Location": location_of(order.job.job_id)})
 
 
 async def _submit_batch(service: JobService, body: bytes) -> Json:
@@ -99,12 +99,8 @@ def _patience(request: Request) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def _location(order: Asked) -> str:
-    return f"/jobs/{quote(order.job.job_id, safe='')}"
-
-
 def _receipt(order: Asked) -> dict[str, str]:
-    return {"job_id": order.job.job_id, "location": _location(order)}
+    return {"job_id": order.job.job_id, "location": location_of(order.job.job_id)}
 
 
 def terminal_data(job: Job) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from executor.api.jobs import known
+from executor.api.paths import JobId
 from executor.api.problems import Problem
 from executor.api.service import JobService
 from executor.api.state import State
@@ -28,7 +29,7 @@ def router(state: State) -> APIRouter:
     """The route that streams."""
     routes = APIRouter(tags=["jobs"])
 
-    async def watched(job_id: str) -> Job:
+    async def watched(job_id: JobId) -> Job:
         return await known(state, job_id)
 
     async def gap(

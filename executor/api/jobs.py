@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from executor.api.json_response import Json
+from executor.api.paths import JobId
 from executor.api.problems import Problem
 from executor.api.state import State
 from executor.jobs.job import TERMINAL, Job
@@ -53,14 +54,14 @@ def _tell(routes: APIRouter, state: State) -> None:
         return Json({"jobs": [shown(job) for job in page], "next": following})
 
     @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
-    async def job(job_id: str) -> Json:
+    async def job(job_id: JobId) -> Json:
         """One job."""
         return Json(shown(await known(state, job_id)))
 
 
 def _change(routes: APIRouter, state: State) -> None:
     @routes.post("/jobs/{job_id:path}/cancel", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
-    async def cancel(job_id: str) -> Json:
+    async def cancel(job_id: JobId) -> Json:
         """Stop a job: at once where it waits, in a moment where it runs. One `cancelled` event tells of it."""
         service = state.open_jobs()
         job = await known(state, job_id)
@@ -70,7 +71,7 @@ def _change(routes: APIRouter, state: State) -> None:
         return Json(shown(await known(state, job_id)), HTTPStatus.ACCEPTED)
 
     @routes.post("/jobs/{job_id:path}/resume", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
-    async def resume(job_id: str, answer: Answer) -> Json:
+    async def resume(job_id: JobId, answer: Answer) -> Json:
         """Answer a job's interrupt: `{"resume": ...}`, by interrupt id where there are several."""
         job = await known(state, job_id)
         if not await state.open_jobs().resume(job_id, answer.resume):

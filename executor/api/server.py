@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from executor.api import cloudevents, events, health, jobs, problems
+from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
 
@@ -19,6 +20,7 @@ def application(state: State) -> FastAPI:
     app = FastAPI(title="Agent executor", version=version("agent-executor"), redoc_url=None)
     for part in (cloudevents, events, jobs, health):
         app.include_router(part.router(state))
+    app.add_middleware(EscapedPaths)
     problems.install(app)
     return app
 

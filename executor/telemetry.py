@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from executor.values import dumps
 
 log = structlog.get_logger()
 
@@ -18,12 +21,16 @@ def configure_logs(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,  # not the richer ones: they print local variables, secrets too
-            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(handlers=[_Events()], level=logging.WARNING, force=True)
+
+
+def _line(event: Any, **_: Any) -> str:
+    return dumps(event).decode()
 
 
 class _Events(logging.Handler):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -41,11 +42,10 @@ class Agents:
 
     async def open(self, job: JobRequest, claim: Claim, emit: Callable[[EntryBody], None]) -> Run:
         """A run of the job under the claim; raises Rejected where its definition makes no graph that can run here."""
-        inputs.check(job.input_payload)
+        given = replace(job, input_payload=inputs.taken(job.input_payload))
         graph = await self._graph(job)
-        return Run(
-            graph.copy(update={"checkpointer": self._saver(claim)}), job, claim, emit, callbacks=self.gates.handlers
-        )
+        graph = graph.copy(update={"checkpointer": self._saver(claim)})
+        return Run(graph, given, claim, emit, callbacks=self.gates.handlers)
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless `open` would open a run of the job."""

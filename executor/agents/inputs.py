@@ -1,9 +1,12 @@
-"""What a graph is given: its JSON is taken as it is, but messages that are none would fail in every attempt. Pure."""
+"""What a graph is given: its JSON as it is, but that messages in the form of our results become messages. Pure.
+
+What can never be a message would fail in every attempt, so it is refused.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.messages import convert_to_messages
+from langchain_core.messages import convert_to_messages, messages_from_dict
 from pydantic import ValidationError
 
 from executor.errors import Rejected
@@ -15,15 +18,30 @@ WHERE = "data.input_payload.messages"
 
 def check(payload: Mapping[str, Any]) -> None:
     """Raise Rejected that names the first message that is none."""
-    given = payload.get("messages", [])
-    for index, message in enumerate(given if isinstance(given, list) else [given]):
-        _check_message(message, f"{WHERE}[{index}]" if isinstance(given, list) else WHERE)
+    taken(payload)
 
 
-def _check_message(message: Any, where: str) -> None:
+def taken(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The input as a graph takes it; raises Rejected that names the first message that is none."""
+    if "messages" not in payload:
+        return dict(payload)
+    given = payload["messages"]
+    if not isinstance(given, list):
+        return {**payload, "messages": _message(given, WHERE)}
+    return {**payload, "messages": [_message(each, f"{WHERE}[{index}]") for index, each in enumerate(given)]}
+
+
+def _message(given: Any, where: str) -> Any:
+    """A message in the dict form of a `final_state` as a message, any other form as it is: the graph knows it."""
+    told = _is_told(given)
     try:
-        convert_to_messages([message])
+        [message] = messages_from_dict([given]) if told else convert_to_messages([given])
     except ValidationError as error:
-        raise Rejected(INVALID, "; ".join(describe(error, where))) from None
+        raise Rejected(INVALID, "; ".join(describe(error, f"{where}.data" if told else where))) from None
     except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
         raise Rejected(INVALID, f"{where}: is no message: {str(error).partition(chr(10))[0]}") from None
+    return message if told else given
+
+
+def _is_told(given: Any) -> bool:
+    return isinstance(given, Mapping) and given.keys() == {"type", "data"}

@@ -1,35 +1,43 @@
 """The state of a graph as JSON."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import BaseMessage, message_to_dict
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from executor.values import ARRAYS, BYTES, plain, text
 
 
 def as_json(value: Any) -> Any:
     """Whatever a channel holds, as JSON: messages in LangChain's dict form, what has no form as its text."""
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(value)
+    return plain(value, _form)
+
+
+def _form(value: Any) -> Any:
     if isinstance(value, BaseMessage):
-        return as_json(message_to_dict(value))
-    if isinstance(value, Mapping):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [as_json(item) for item in value]
-    return as_json(_plain(value))
-
-
-def _plain(value: Any) -> Any:
+        return message_to_dict(value)
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return _model(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return str(value)
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return text(value)
+
+
+def _model(model: BaseModel) -> Any:
+    """Its own JSON, but for bytes: pydantic makes text of those that happen to be UTF-8, and raises at others."""
+    dumped = model.model_dump(warnings=False)
+    if _holds_bytes(dumped):
+        return plain(dumped, lambda value: to_jsonable_python(value, fallback=text, inf_nan_mode="strings"))
+    return model.model_dump(mode="json", warnings=False, fallback=text)
+
+
+def _holds_bytes(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_bytes, value.values()))
+    return any(map(_holds_bytes, value)) if isinstance(value, ARRAYS) else isinstance(value, BYTES)
 
 
 def last_text(values: Any) -> str | None:

@@ -8,6 +8,7 @@ from langgraph.types import Overwrite, StreamMode
 
 from executor.agents.state import as_json
 from executor.jobs.entries import EntryBody
+from executor.values import text
 
 INTERRUPT = "__interrupt__"
 MODES: list[StreamMode] = ["messages", "tasks", "updates", "custom"]
@@ -48,7 +49,7 @@ def _task(path: list[str], task: Mapping[str, Any]) -> Iterator[EntryBody]:
         yield EntryBody("node_start", node, {"id": task["id"]})
     else:
         error = task["error"]  # an exception, or its text
-        said = repr(error) if isinstance(error, Exception) else error
+        said = text(error, repr) if isinstance(error, Exception) else error
         yield EntryBody("node_end", node, {"id": task["id"], "error": said})
 
 

@@ -4,17 +4,18 @@ import json
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 
 from contract import EXECUTE_TYPE
+from executor.api.bodies import body_of
+from executor.api.json_response import Json
 from executor.api.problems import Problem, field_of
 from executor.api.service import JobService, SubmittedJob
 from executor.api.state import State
 from executor.errors import Rejected
 from executor.jobs.job import Job
+from executor.jobs.locations import location_of
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 EXAMPLE = {
@@ -45,16 +46,17 @@ def router(state: State) -> APIRouter:
             200: {"description": "With `Prefer: wait=SECONDS`: the data of the terminal event"},
             400: {"description": "A problem document that names the field; in a batch, the index too"},
             409: {"description": "The id belongs to a job with other content"},
-            413: {"description": "Larger than the broker's largest message"},
+            413: {"description": f"Larger than {LARGEST} bytes, also where that shows only after it is unpacked"},
+            415: {"description": "A `Content-Encoding` other than gzip"},
         },
         openapi_extra={
             "requestBody": {"content": {STRUCTURED["content-type"]: {"schema": {"type": "object"}, "example": EXAMPLE}}}
         },
     )
-    async def submit(request: Request) -> JSONResponse:
+    async def submit(request: Request) -> Json:
         """Store a job durably; 202 says that it will run."""
         service = state.open_jobs()
-        body = await _body(request, LARGEST)
+        body = await body_of(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
             return await _submit_batch(service, body)
         return await _submit_one(service, _headers(request), body, _patience(request))
@@ -62,16 +64,16 @@ def router(state: State) -> APIRouter:
     return routes
 
 
-async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> JSONResponse:
+async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> Json:
     sent = await _submitted(service, headers, body)
     await service.submit([sent])
     ended = await service.wait(sent.job.job_id, patience) if patience else None
     if ended is not None:
-        return JSONResponse(terminal_data(ended))
-    return JSONResponse(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": _location(sent)})
+        return Json(terminal_data(ended))
+    return Json(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": location_of(sent.job.job_id)})
 
 
-async def _submit_batch(service: JobService, body: bytes) -> JSONResponse:
+async def _submit_batch(service: JobService, body: bytes) -> Json:
     submitted = []
     for index, event in enumerate(_events(body)):
         try:
@@ -80,7 +82,7 @@ async def _submit_batch(service: JobService, body: bytes) -> JSONResponse:
             detail = str(error)
             raise Problem(HTTPStatus.BAD_REQUEST, f"[{index}] {detail}", index=index, **field_of(detail)) from None
     await service.submit(submitted)
-    return JSONResponse({"jobs": [_receipt(sent) for sent in submitted]}, HTTPStatus.ACCEPTED)
+    return Json({"jobs": [_receipt(sent) for sent in submitted]}, HTTPStatus.ACCEPTED)
 
 
 async def _submitted(service: JobService, headers: dict[str, str], body: bytes) -> SubmittedJob:
@@ -99,15 +101,6 @@ def _events(body: bytes) -> list[Any]:
     return events
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"larger than {limit} bytes")
-    return bytes(body)
-
-
 def _headers(request: Request) -> dict[str, str]:
     """What of a request belongs to the event: never its credentials or cookies."""
     names = {"content-type", "traceparent", "tracestate"}
@@ -119,12 +112,8 @@ def _patience(request: Request) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def _location(sent: SubmittedJob) -> str:
-    return f"/jobs/{quote(sent.job.job_id, safe='')}"
-
-
 def _receipt(sent: SubmittedJob) -> dict[str, str]:
-    return {"job_id": sent.job.job_id, "location": _location(sent)}
+    return {"job_id": sent.job.job_id, "location": location_of(sent.job.job_id)}
 
 
 def terminal_data(job: Job) -> dict[str, Any]:

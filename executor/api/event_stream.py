@@ -9,11 +9,14 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from executor.api.jobs import known
+from executor.api.paths import JobId
 from executor.api.problems import Problem
 from executor.api.service import JobService
 from executor.api.state import State
 from executor.errors import TryAgain
+from executor.jobs.entries import Shown
 from executor.jobs.job import TERMINAL, Job
+from executor.values import dumps
 
 log = structlog.get_logger()
 
@@ -26,7 +29,7 @@ def router(state: State) -> APIRouter:
     """The route that streams."""
     routes = APIRouter(tags=["jobs"])
 
-    async def watched(job_id: str) -> Job:
+    async def watched(job_id: JobId) -> Job:
         return await known(state, job_id)
 
     async def gap(
@@ -67,7 +70,7 @@ async def follow(service: JobService, job: Job, place: str) -> AsyncIterator[Ser
             for entry_id, entry in page:
                 place = entry_id
                 if entry["job"] == job.job_id:
-                    yield ServerSentEvent(id=place, event=entry["type"], data=entry)
+                    yield _event(place, entry)
                     if entry["type"] == "end":
                         return
             if not page and job.status in TERMINAL:
@@ -90,4 +93,8 @@ def _end(job: Job, after: str) -> ServerSentEvent:
 def _told(job: Job, after: str, word: str, data: dict[str, Any]) -> ServerSentEvent:
     """An entry that the stream does not hold, in the shape of those that it does."""
     entry = {"job": job.job_id, "attempt": job.attempts, "type": word, "node": "", "data": data}
-    return ServerSentEvent(id=after, event=word, data=entry)
+    return _event(after, entry)
+
+
+def _event(place: str, entry: Shown) -> ServerSentEvent:
+    return ServerSentEvent(id=place, event=entry["type"], raw_data=dumps(entry).decode())

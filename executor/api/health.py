@@ -3,10 +3,10 @@
 import asyncio
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import HEALTH_PATH, METRICS_PATH, READY_PATH
+from executor.api.json_response import Json
 from executor.api.state import Check, State
 from executor.errors import ExecutorError
 
@@ -23,13 +23,13 @@ def router(state: State) -> APIRouter:
         return {"status": "alive"}
 
     @routes.get(READY_PATH, responses={503: {"description": "Not ready; the body says what is missing"}})
-    async def ready() -> JSONResponse:
+    async def ready() -> Json:
         """Whether jobs can be worked on: NATS, Postgres and the consumer decide; Dragonfly is only told."""
         deciding = await _ask(state.deciding)
         told = await _ask(state.reported)
         is_ready = state.jobs is not None and not state.stopping and all(word == "ok" for word in deciding.values())
         body = {"status": "ready" if is_ready else "not ready", "checks": {**deciding, **told}}
-        return JSONResponse(body, 200 if is_ready else 503)
+        return Json(body, 200 if is_ready else 503)
 
     @routes.get(METRICS_PATH)
     async def metrics() -> Response:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
+from executor.api.json_response import Json
+from executor.api.paths import JobId
 from executor.api.problems import Problem
 from executor.api.state import State
 from executor.jobs.answers import NotAsked, WrongAnswer
@@ -44,39 +46,37 @@ def _tell(routes: APIRouter, state: State) -> None:
         status: Status | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Json:
         """The newest jobs first; `next` is the cursor of the following page, or null."""
         register = state.open_jobs().register
         before = await register.job(_decoded(cursor)) if cursor else None
         if cursor and before is None:
             raise Problem(HTTPStatus.BAD_REQUEST, "cursor: is not one of ours, or its job has expired", field="cursor")
         page = await register.jobs(limit, status, before)
-        return {
-            "jobs": [shown(job) for job in page],
-            "next": _encoded(page[-1].job_id) if len(page) == limit else None,
-        }
+        following = _encoded(page[-1].job_id) if len(page) == limit else None
+        return Json({"jobs": [shown(job) for job in page], "next": following})
 
     @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
-    async def job(job_id: str) -> dict[str, Any]:
+    async def job(job_id: JobId) -> Json:
         """One job."""
-        return shown(await known(state, job_id))
+        return Json(shown(await known(state, job_id)))
 
 
 def _change(routes: APIRouter, state: State) -> None:
     @routes.post("/jobs/{job_id:path}/cancel", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
-    async def cancel(job_id: str) -> dict[str, Any]:
+    async def cancel(job_id: JobId) -> Json:
         """Stop a job: at once where it waits, in a moment where it runs. One `cancelled` event tells of it."""
         service = state.open_jobs()
         job = await known(state, job_id)
         if job.status in TERMINAL and job.status != "cancelled":
             raise Problem(HTTPStatus.CONFLICT, f"the job has {job.status} already")
         await service.cancel(job_id)
-        return shown(await known(state, job_id))
+        return Json(shown(await known(state, job_id)), HTTPStatus.ACCEPTED)
 
     @routes.post("/jobs/{job_id:path}/resume", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
     async def resume(
-        job_id: str, answer: Answer, idempotency_key: Annotated[str | None, Header(max_length=LONGEST_KEY)] = None
-    ) -> dict[str, Any]:
+        job_id: JobId, answer: Answer, idempotency_key: Annotated[str | None, Header(max_length=LONGEST_KEY)] = None
+    ) -> Json:
         """Answer what a job asks: `{"resume": ANSWER}`, or `{"resume": {ID: ANSWER, ...}}` where it asks several.
 
         The same answer with the same `Idempotency-Key` again is one answer.
@@ -88,7 +88,7 @@ def _change(routes: APIRouter, state: State) -> None:
             raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}: {error}") from None
         except WrongAnswer as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field) from None
-        return shown(await known(state, job_id))
+        return Json(shown(await known(state, job_id)), HTTPStatus.ACCEPTED)
 
 
 async def known(state: State, job_id: str) -> Job:

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from executor.api.json_response import Json
 from executor.api.service import IdTaken
 from executor.errors import Rejected, TryAgain
 
@@ -35,11 +35,11 @@ def install(app: FastAPI) -> None:
 
 def answer(
     status: int, detail: str, more: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+) -> Json:
     """A problem document."""
     title = HTTPStatus(status).phrase
     document = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **(more or {})}
-    return JSONResponse(document, status, dict(headers or {}), media_type="application/problem+json")
+    return Json(document, status, dict(headers or {}), media_type="application/problem+json")
 
 
 def field_of(detail: str) -> dict[str, str]:
@@ -48,32 +48,32 @@ def field_of(detail: str) -> dict[str, str]:
     return {"field": path} if colon and " " not in path else {}
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
+async def _problem(_: Request, error: Exception) -> Json:
     assert isinstance(error, Problem)  # noqa: S101 - it is registered for nothing else
     return answer(error.status, error.detail, more=error.more)
 
 
-async def _rejected(_: Request, error: Exception) -> JSONResponse:
+async def _rejected(_: Request, error: Exception) -> Json:
     detail = str(error)
     return answer(HTTPStatus.BAD_REQUEST, detail, field_of(detail))
 
 
-async def _taken(_: Request, error: Exception) -> JSONResponse:
+async def _taken(_: Request, error: Exception) -> Json:
     assert isinstance(error, IdTaken)  # noqa: S101 - it is registered for nothing else
     return answer(HTTPStatus.CONFLICT, str(error), {"field": "job_id", "index": error.index})
 
 
-async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+async def _unavailable(_: Request, error: Exception) -> Json:
     return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "5"})
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(_: Request, error: Exception) -> Json:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for nothing else
     first = error.errors()[0]
     field = ".".join(str(step) for step in first["loc"][1:])
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {first['msg']}", {"field": field})
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(_: Request, error: Exception) -> Json:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     return answer(error.status_code, str(error.detail), headers=error.headers)

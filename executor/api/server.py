@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from executor.api import cloudevents, docs, event_stream, health, jobs, problems
+from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
 
@@ -21,6 +22,7 @@ def application(state: State) -> FastAPI:
     app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
     for part in (cloudevents, event_stream, jobs, health, docs):
         app.include_router(part.router(state))
+    app.add_middleware(EscapedPaths)
     problems.install(app)
     return app
 

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs.events import ACCEPTED, Headers, parse
+from executor.jobs.envelope import Headers
+from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import TERMINAL, CalledOff, Job, JobRequest, Message, Origin, Submission, Wake
 from executor.jobs.outcomes import Outcomes
 from executor.worker.outbox import Outbox

@@ -24,6 +24,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, get_serializable_checkpoint_metadata
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
+from executor.values import is_unicode, unicode
+
 ERROR, RESUME = "__error__", "__resume__"
 NO_WRITES = "__no_writes__"  # a task says with it that it wrote nothing
 
@@ -58,8 +60,8 @@ def without_spent_answers(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[s
 def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The values that lie in the checkpoint itself, and those that lie beside it as blobs.
 
-    As the stock saver does it, but for a NUL character and the floats that are no numbers: JSON in Postgres refuses
-    them, a blob does not.
+    As the stock saver does it, but for a NUL character, half a surrogate pair and the floats that are no numbers: JSON
+    in Postgres refuses them, a blob does not.
     """
     inline: dict[str, Any] = {}
     blobs: dict[str, Any] = {}
@@ -79,16 +81,19 @@ def described(config: RunnableConfig, metadata: CheckpointMetadata) -> bytes:
 
 
 def as_json(value: Any) -> bytes:
-    """JSON as the stock saver's column has it; a whole number may have any length there."""
+    """JSON as the stock saver's column has it; raises where it would say something else than the value.
+
+    A whole number may have any length there, as long as Python prints it.
+    """
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value).encode()
+        return unicode(json.dumps(value, ensure_ascii=False)).encode()
 
 
 def _fits_json(value: Any) -> bool:
     if isinstance(value, str):
-        return "\0" not in value
+        return "\0" not in value and is_unicode(value)
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or isinstance(value, int)

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
-from urllib.parse import quote
 
 import click
 import httpx
 
 from contract import EXECUTE_TYPE
 from executor.errors import ExecutorError
+from executor.jobs.locations import location_of
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -42,7 +42,7 @@ def submit(file: TextIO, wait: int, url: str) -> None:
 @url_option
 def watch(job_id: str, *, as_json: bool, url: str) -> None:
     """Follow what a job does until it ends."""
-    with _client(url, patience=None) as client, client.stream("GET", f"{_path(job_id)}/events") as response:
+    with _client(url, patience=None) as client, client.stream("GET", f"{location_of(job_id)}/events") as response:
         if response.is_error:
             response.read()
             _checked(response)
@@ -73,7 +73,7 @@ def list_jobs(status: str | None, limit: int, url: str) -> None:
 def show(job_id: str, url: str) -> None:
     """One job, as JSON."""
     with _client(url) as client:
-        _print(_checked(client.get(_path(job_id))))
+        _print(_checked(client.get(location_of(job_id))))
 
 
 @jobs.command()
@@ -82,7 +82,7 @@ def show(job_id: str, url: str) -> None:
 def cancel(job_id: str, url: str) -> None:
     """Stop a job."""
     with _client(url) as client:
-        _print(_checked(client.post(f"{_path(job_id)}/cancel")))
+        _print(_checked(client.post(f"{location_of(job_id)}/cancel")))
 
 
 @jobs.command()
@@ -92,7 +92,7 @@ def cancel(job_id: str, url: str) -> None:
 def resume(job_id: str, answer: str, url: str) -> None:
     """Answer a job's interrupt with ANSWER, which is JSON."""
     with _client(url) as client:
-        _print(_checked(client.post(f"{_path(job_id)}/resume", json={"resume": _json(answer, "ANSWER")})))
+        _print(_checked(client.post(f"{location_of(job_id)}/resume", json={"resume": _json(answer, "ANSWER")})))
 
 
 @contextmanager
@@ -112,10 +112,6 @@ def _checked(response: httpx.Response) -> Any:
     except (ValueError, KeyError, TypeError):
         detail = response.text[:500]
     raise ExecutorError(f"{response.status_code}: {detail}")
-
-
-def _path(job_id: str) -> str:
-    return f"/jobs/{quote(job_id, safe='')}"
 
 
 def _event(given: Any) -> Any:

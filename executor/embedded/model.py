@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from executor.embedded import chat
@@ -39,7 +39,7 @@ class Model:
         asked = await request.json()
         self.requests.append(asked)
         if self.outage is not None:
-            return JSONResponse(chat.failure(self.outage, "the provider is away"), self.outage)
+            return _said(chat.failure(self.outage, "the provider is away"), self.outage)
         identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         self._arrivals[identity] += 1
         try:
@@ -47,7 +47,7 @@ class Model:
         except ValueError as error:
             turn = Turn(status=400, say=f"the script: {error}")
         if status := turn.refusal(self._arrivals[identity]):
-            return JSONResponse(chat.failure(status, turn.say or "as the script says"), status)
+            return _said(chat.failure(status, turn.say or "as the script says"), status)
         return await _answer(turn, asked, identity)
 
 
@@ -55,7 +55,12 @@ async def _answer(turn: Turn, asked: JsonObject, identity: str) -> Response:
     if asked.get("stream"):
         return StreamingResponse(_stream(turn, asked, identity), media_type="text/event-stream")
     await asyncio.sleep(turn.delay * len(chat.words(turn.say)))
-    return JSONResponse(chat.completion(turn, asked, identity))
+    return _said(chat.completion(turn, asked, identity))
+
+
+def _said(content: JsonObject, status: int = 200) -> Response:
+    # In ASCII, as providers write it: so a script may hold half a surrogate pair, as a real model's answer may.
+    return Response(json.dumps(content), status, media_type="application/json")
 
 
 async def _stream(turn: Turn, asked: JsonObject, identity: str) -> AsyncIterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import orjson
+from executor.values import dumps
 
 Type = Literal[
     "token", "message", "tool_call", "tool_result", "node_start", "node_end", "state", "interrupt", "custom",
@@ -34,7 +34,7 @@ class Entry:
 
     def fields(self) -> dict[str, str]:
         """The flat fields of the stream's entry."""
-        attempt, data = str(self.attempt), _json(self.data)
+        attempt, data = str(self.attempt), dumps(self.data).decode()
         return {"job": self.job, "attempt": attempt, "type": self.type, "node": self.node, "data": data}
 
 
@@ -49,16 +49,9 @@ def shown(fields: Mapping[str, str]) -> Shown:
 def as_text(fields: Mapping[str, str]) -> str:
     """The same as text; its data are JSON already."""
     rest = {"job": fields["job"], "attempt": int(fields["attempt"]), "type": fields["type"], "node": fields["node"]}
-    return f'{_json(rest)[:-1]},"data":{fields["data"]}}}'
+    return f'{dumps(rest).decode()[:-1]},"data":{fields["data"]}}}'
 
 
 def key_of(thread_id: str) -> str:
     """The name of a thread's stream and of its channel."""
     return f"langgraph:stream:{thread_id}"
-
-
-def _json(value: Any) -> str:
-    try:
-        return orjson.dumps(value, default=str).decode()
-    except TypeError:  # it is strict where JSON is not: long numbers, deep nesting, half a surrogate pair
-        return json.dumps(value, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()

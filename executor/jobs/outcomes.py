@@ -9,6 +9,7 @@ from urllib.parse import quote
 from executor.jobs.answers import Question
 from executor.jobs.events import Fact, Word, render, render_wake
 from executor.jobs.job import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
+from executor.jobs.locations import location_of
 from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings
 
@@ -114,4 +115,4 @@ def _by_reference(fact: Fact) -> Fact:
     rest = {key: value for key, value in fact.data.items() if key not in LARGE}
     if error := rest.get("error"):
         rest["error"] = error | {"message": error["message"][:LONGEST_MESSAGE]}
-    return replace(fact, data=rest, dataref=f"/jobs/{quote(fact.subject, safe='')}")
+    return replace(fact, data=rest, dataref=location_of(fact.subject))

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from executor.values import is_unicode
+
 DEEPEST = 200
 WORDS = {
     "missing": "is missing",
@@ -62,12 +64,4 @@ def unstorable(value: Any) -> str | None:
         return None
     if "\0" in value:
         return "holds a NUL character"
-    return None if value.isascii() or _is_unicode(value) else "holds half of a surrogate pair"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return None if is_unicode(value) else "holds half of a surrogate pair"

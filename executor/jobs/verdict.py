@@ -7,6 +7,7 @@ from random import Random
 from executor.errors import GateClosed, LeaseLost, Rejected, StepLimit
 from executor.jobs import faults
 from executor.jobs.job import Tries
+from executor.values import text
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
@@ -82,7 +83,7 @@ def judge(  # noqa: PLR0913 - all that decides
         case StepLimit():
             return Failure("recursion_limit", "GraphRecursionError", str(error), retryable=False)
     if faults.is_refusal(error):
-        return Failure("model_refused", type(error).__name__, str(error), retryable=False)
+        return Failure("model_refused", type(error).__name__, text(error), retryable=False)
     if faults.is_worlds(error):
         return _wait(error, tries, limits, now, jitter)
     return _own(error, tries, limits, jitter, answered=answered)
@@ -90,10 +91,10 @@ def judge(  # noqa: PLR0913 - all that decides
 
 def _own(error: BaseException, tries: Tries, limits: Limits, jitter: Random, *, answered: bool) -> Verdict:
     if answered and not tries.advanced:
-        return AskAgain(type(error).__name__, str(error) or repr(error))
+        return AskAgain(type(error).__name__, text(error) or text(error, repr))
     if tries.attempt >= limits.attempts:
         return _exhausted(error)
-    return Retry(delay(tries.attempt, jitter), repr(error))
+    return Retry(delay(tries.attempt, jitter), text(error, repr))
 
 
 def _wait(error: BaseException, tries: Tries, limits: Limits, now: datetime, jitter: Random) -> Verdict:
@@ -108,12 +109,12 @@ def _wait(error: BaseException, tries: Tries, limits: Limits, now: datetime, jit
         return _exhausted(error, f" (it asks to wait {asked:.0f} s, and {left:.0f} s are left to wait)")
     longest = min(max(tries.fault, FIRST_DELAY), LONGEST_DELAY)
     after = max(jitter.uniform(longest / 2, longest), FIRST_DELAY, asked or 0.0)
-    return Postpone(min(after, left), repr(error))
+    return Postpone(min(after, left), text(error, repr))
 
 
 def _exhausted(error: BaseException, more: str = "") -> Failure:
     kind = error.cause if isinstance(error, GateClosed) else type(error).__name__
-    return Failure(EXHAUSTED, kind, (str(error) or repr(error)) + more, retryable=True)
+    return Failure(EXHAUSTED, kind, (text(error) or text(error, repr)) + more, retryable=True)
 
 
 def rejection(error: Rejected) -> Failure:

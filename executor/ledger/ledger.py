@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from json import dumps
 from typing import Any
 
 import psycopg
@@ -30,6 +29,7 @@ from executor.jobs.job import (
 from executor.ledger.sql import worker as sql
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
+from executor.values import escaped
 
 LARGE_BYTES = 256 << 10  # such an outcome goes alone
 
@@ -197,7 +197,7 @@ class Ledger:
             "errors": [_text(outcome.error) for outcome in outcomes],
             "durations": [outcome.duration_ms for outcome in outcomes],
             "kept_subjects": [origin and origin.subject for origin in kept],
-            "kept_headers": [origin and dumps(dict(origin.headers)) for origin in kept],
+            "kept_headers": [origin and escaped(dict(origin.headers)) for origin in kept],
             "kept_bodies": [origin and origin.body for origin in kept],
             "abouts": [job_id for job_id, _ in said],
             "askers": [job_id for job_id, _ in asked],
@@ -314,18 +314,23 @@ def _of(claim: Claim) -> dict[str, Any]:
 
 
 def _json(value: Mapping[str, Any] | None) -> Json | None:
-    return None if value is None else Json(value)
+    return None if value is None else as_json(value)
+
+
+def as_json(value: Any) -> Json:
+    """A value for a column of JSON."""
+    return Json(value, escaped)
 
 
 def _text(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else dumps(value)
+    return None if value is None else escaped(value)
 
 
 def waiting_columns(origin: Origin | None) -> dict[str, Any]:
     """The columns of the message that asked for a job, empty where it need not be kept."""
     if origin is None:
         return {"subject": None, "headers": None, "body": None}
-    return {"subject": origin.subject, "headers": Json(dict(origin.headers)), "body": origin.body}
+    return {"subject": origin.subject, "headers": as_json(dict(origin.headers)), "body": origin.body}
 
 
 def outbox_columns(messages: Sequence[Message]) -> dict[str, list[Any]]:
@@ -333,6 +338,6 @@ def outbox_columns(messages: Sequence[Message]) -> dict[str, list[Any]]:
     return {
         "ids": [message.id for message in messages],
         "subjects": [message.subject for message in messages],
-        "heads": [dumps(message.headers) for message in messages],
+        "heads": [escaped(message.headers) for message in messages],
         "bodies": [message.body for message in messages],
     }

@@ -5,11 +5,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Json
 
 from executor.jobs.answers import NotAsked, Question, WrongAnswer, chosen
 from executor.jobs.job import TERMINAL, CalledOff, Job, Message, Origin, Submission, Wake
-from executor.ledger.ledger import outbox_columns, waiting_columns
+from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
 from executor.ledger.sql import people as sql
 from executor.ledger.sql.worker import PROMISE
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
@@ -140,14 +139,15 @@ async def _go_on(
     connection: Connection, job_id: str, questions: Sequence[Question], answers: Mapping[str, Any], *, waits: bool
 ) -> Wake | None:
     left = [question.asked for question in questions if question.id not in answers and not question.answered]
-    result = Json({"interrupts": left}) if left else None
+    result = as_json({"interrupts": left}) if left else None
     if not waits:
         await connection.execute(sql.ANSWERED, {"job_id": job_id, "result": result})
         return None
     asked = [question.asked for question in questions if question.asked]
-    answer = Json({"resume": next(iter(answers.values())) if len(asked) == 1 else dict(answers), "interrupts": asked})
+    given = next(iter(answers.values())) if len(asked) == 1 else dict(answers)
+    answer = as_json({"resume": given, "interrupts": asked})
     return Wake(**(await fetch(connection, sql.RESUME, {"job_id": job_id, "result": result, "answer": answer}))[0])
 
 
 def _answer_row(job_id: str, question: Question, answer: Any, key: str | None) -> dict[str, Any]:
-    return {"job_id": job_id, "id": question.id, "turn": question.turn, "answer": Json(answer), "key": key}
+    return {"job_id": job_id, "id": question.id, "turn": question.turn, "answer": as_json(answer), "key": key}

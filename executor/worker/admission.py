@@ -9,7 +9,8 @@ from hashlib import sha256
 
 import structlog
 
-from executor.jobs.events import ACCEPTED, Invalid, WakeUp, parse, read
+from executor.jobs.envelope import Invalid
+from executor.jobs.events import ACCEPTED, WakeUp, parse, read
 from executor.jobs.job import (
     TERMINAL,
     Blocked,

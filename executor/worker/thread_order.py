@@ -10,7 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from executor.jobs.events import ACCEPTED, Invalid, parse
+from executor.jobs.envelope import Invalid
+from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import JobRequest
 from executor.settings import ACK_WAIT
 from executor.worker.ports import Delivery, Ledger

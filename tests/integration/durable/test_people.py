@@ -3,6 +3,7 @@
 import asyncio
 import operator
 import signal
+from functools import partial
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -99,10 +100,11 @@ async def test_an_answer_that_only_the_graph_finds_wrong_brings_the_question_bac
     steps.acts[name, "b"] = picky
     async with working(place.environment, steps.graph(), EXECUTOR_MAX_ATTEMPTS="2") as running:
         await place.publish(job(name))
-        for nth, wrong in enumerate([None, [], {"a": 1}, 7]):
+        wrongs: list[Any] = [None, [], {"a": 1}, 7]
+        for nth, wrong in enumerate(wrongs):
             [question] = (await asks_for(running, name, "when?")).values()
             await resume(running, name, wrong)
-            await wait_until("it asks again", lambda nth=nth: has_asked(place, name, nth + 2))
+            await wait_until("it asks again", partial(has_asked, place, name, nth + 2))
         await asks_for(running, name, "when?")
         await resume(running, name, "tomorrow")
         assert await at_rest(place, name) == {name: "completed"}

@@ -4,7 +4,8 @@ import json
 from itertools import islice
 from typing import Any
 
-from executor.jobs.events import Invalid, parse
+from executor.jobs.envelope import Invalid
+from executor.jobs.events import parse
 from tests.chaos.broken import BROKEN
 from tests.chaos.client import fact_of
 from tests.chaos.history import Fact

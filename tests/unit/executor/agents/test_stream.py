@@ -8,7 +8,7 @@ from langgraph.types import Interrupt, Overwrite
 
 from executor.agents.state import as_json
 from executor.agents.stream import entry_bodies
-from executor.jobs.entries import Entry, key_of, shown
+from executor.jobs.entries import Entry, as_text, key_of, shown
 
 CALL = {"name": "add", "args": {"a": 1}, "id": "c1", "type": "tool_call"}
 SAYS = AIMessage("Adding.", id="m1", tool_calls=[CALL])
@@ -81,7 +81,7 @@ def test_a_custom_value_is_told_as_json():
     assert told("custom", {"done": (1, 2)}, ns=("tools:1",)) == [("custom", "tools", {"done": [1, 2]})]
 
 
-@pytest.mark.parametrize("data", [{"a": [1, None]}, 'quotes " and \n lines', "ä 🙂", "half: \ud800", 2**70, None])
+@pytest.mark.parametrize("data", [{"a": [1, None]}, 'quotes " and \n lines', "ä 🙂", 2**70, None])
 def test_an_entry_is_flat_text_that_can_be_sent_and_read_again(data):
     fields = Entry("th", "j", 2, "custom", "tools", data).fields()
     assert {name: value for name, value in fields.items() if name != "data"} == {
@@ -92,6 +92,27 @@ def test_an_entry_is_flat_text_that_can_be_sent_and_read_again(data):
     }
     json.dumps(fields, ensure_ascii=False).encode()
     assert shown(fields) == {"job": "j", "attempt": 2, "type": "custom", "node": "tools", "data": data}
+
+
+def test_an_entry_that_holds_half_a_surrogate_pair_can_be_sent():
+    fields = Entry("th", "j", 1, "custom", "", {"half \ud800": ["\udc00", "\ud83d\ude42"]}).fields()
+    as_text(fields).encode()
+    assert shown(fields)["data"] == {"half \ufffd": ["\ufffd", "🙂"]}
+
+
+class Silent(Exception):
+    """It cannot be shown."""
+
+    def __str__(self):
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def test_what_cannot_be_shown_is_told_by_its_class():
+    assert told("custom", {"odd": Silent()}) == [("custom", "", {"odd": "<Silent>"})]
+    ended = {"id": "1", "name": "model", "error": Silent(), "result": {}, "interrupts": []}
+    assert told("tasks", ended) == [("node_end", "model", {"id": "1", "error": "<Silent>"})]
 
 
 def test_what_json_cannot_say_is_said_as_text():

@@ -7,7 +7,7 @@ import pytest
 
 from executor.api.service import IdTaken, JobService
 from executor.errors import TryAgain
-from executor.jobs.events import Invalid
+from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
 from executor.jobs.outcomes import Outcomes
 from tests.unit.executor.conftest import NATS, event

@@ -253,5 +253,5 @@ def test_the_stock_saver_reads_and_deletes_through_its_cursor(reads: str):
 def test_values_lie_where_the_stock_saver_puts_them_but_for_what_json_refuses():
     snapshot = _DeltaSnapshot([1])
     plain = {"none": None, "text": "a", "whole": 1, "part": 0.5, "yes": True}
-    beside = {"list": [1], "nul": "a\0b", "inf": float("inf"), "snapshot": snapshot}
+    beside = {"list": [1], "nul": "a\0b", "half": "\ud800", "inf": float("inf"), "snapshot": snapshot}
     assert langgraph_internals.split(plain | beside) == (plain | {"snapshot": True}, beside)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import EXECUTE_TYPE, WAKE_TYPE
-from executor.jobs.events import LONGEST_ID, Fact, Invalid, WakeUp, parse, read, render, render_wake
+from executor.jobs.envelope import LONGEST_ID, Invalid
+from executor.jobs.events import Fact, WakeUp, parse, read, render, render_wake
 from executor.jobs.job import JobRequest
 from executor.jobs.validation import DEEPEST
 

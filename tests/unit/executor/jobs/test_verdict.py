@@ -146,6 +146,22 @@ def test_after_a_later_step_the_answer_is_not_to_blame_and_the_world_never_blame
     assert isinstance(judge(ProviderError(503), answered=True), Postpone)
 
 
+class Silent(Exception):
+    """It cannot be shown."""
+
+    def __str__(self):
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def test_an_error_that_cannot_be_shown_is_told_by_its_class():
+    assert judge(Silent(), 5) == Failure("exhausted", "Silent", "<Silent>", retryable=True)
+    verdict = judge(Silent(), 1)
+    assert isinstance(verdict, Retry)
+    assert verdict.cause == "<Silent>"
+
+
 def test_who_lost_the_lease_says_nothing():
     assert judge(LeaseLost("j"), 5) == Superseded()
 

@@ -125,6 +125,12 @@ def bad_events(job):
         (event(job, definition={}), True, "nodes"),
         (event(job, definition=lone(tools=["missing"])), True, "missing"),
         (event(job, definition={"nodes": [{"id": "a"}, {"id": "b"}]}), True, "Orchestrator"),
+        (
+            event(job, definition={"nodes": [{"id": "a", "type": "Orchestrator"}, {"id": "b", "type": "X"}]}),
+            True,
+            "b is",
+        ),
+        (event(job, definition={**lone(), "edges": [["agent", "nobody"]]}), True, "'nobody' is none of the nodes"),
         (event(job, definition=lone(state_schema={"__x": {}})), True, "__x"),
         (event(job, definition=lone(model={"provider": "acme", "model": "m"})), True, "acme"),
         (event(job, input_payload={"a": "\0"}), True, "NUL"),

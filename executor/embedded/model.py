@@ -31,11 +31,13 @@ class Model:
         self._arrivals: Counter[str] = Counter()
 
     async def complete(self, request: Request) -> Response:
-        """Answer POST /v1/chat/completions; a malformed script is a bad request."""
+        """Answer POST /v1/chat/completions; what OpenAI refuses is a bad request, and so is a malformed script."""
         asked = await request.json()
         self.requests.append(asked)
         identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         self._arrivals[identity] += 1
+        if complaint := chat.complaint(asked["messages"]):
+            return JSONResponse(chat.failure(400, complaint), 400)
         try:
             turn = turn_for(asked["messages"])
         except ValueError as error:

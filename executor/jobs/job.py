@@ -37,10 +37,14 @@ class JobRequest:
     not_before: datetime | None = None
     expires_at: datetime | None = None
     multitask: str = "enqueue"
+    context: dict[str, Any] | None = field(default=None, repr=False)
+    recursion_limit: int | None = None
 
     def identity(self, sequence: int | None = None) -> Identity:
-        """The digest is SHA-256 over what the job does: its thread, definition and input."""
-        content = [self.thread_id, self.agent_definition, self.input_payload]
+        """The digest is SHA-256 over what the job does: its thread, definition, input and, where given, the rest."""
+        rest = {"context": self.context, "recursion_limit": self.recursion_limit}
+        given = {name: value for name, value in rest.items() if value is not None}
+        content = [self.thread_id, self.agent_definition, self.input_payload, *([given] if given else [])]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
         return Identity(self.job_id, self.thread_id, digest, sequence)
 

@@ -29,6 +29,7 @@ class Run:
     claim: Claim
     emit: Callable[[EntryBody], None]
     control: RunControl = field(default_factory=RunControl)
+    context: Any = None
 
     async def finish(self) -> Result:
         """Run to the end; raises Drained where `drain` stopped it between two steps, or whatever a node raises."""
@@ -75,6 +76,7 @@ class Run:
             subgraphs=True,
             durability="sync",
             control=self.control,
+            context=self.context,
             version="v2",
         ):
             if part["type"] != "values":

@@ -12,6 +12,7 @@ import structlog
 from executor import broker, checkpoints, progress
 from executor.agents import graphs
 from executor.agents.agents import Agents
+from executor.agents.ahead import import_ahead
 from executor.api.server import serve as serve_http
 from executor.api.state import State
 from executor.broker import Broker
@@ -72,7 +73,7 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         book = Ledger(pool, LEASE_SECONDS)
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
-        await _until_ready(state)
+        await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
         await _run(settings, state, stop, Resources(savers, stream, reader, nats, book, Register(pool)))
 
 

@@ -12,9 +12,11 @@ import structlog
 from executor import broker, checkpoints, progress
 from executor.agents import graphs
 from executor.agents.agents import Agents
+from executor.agents.ahead import import_ahead
 from executor.api.server import serve as serve_http
 from executor.api.state import State
 from executor.broker import Broker
+from executor.checkpoints.langgraph_internals import reads_back
 from executor.errors import TryAgain
 from executor.ledger import Ledger, Register
 from executor.postgres.pool import open_pool
@@ -71,7 +73,7 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         book = Ledger(pool, LEASE_SECONDS)
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
-        await _until_ready(state)
+        await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
         await _run(settings, state, stop, Resources(savers, stream, reader, nats, book, Register(pool)))
 
 
@@ -108,12 +110,14 @@ def settle_memory() -> None:
 
 
 async def _run(settings: Settings, state: State, stop: asyncio.Event, resources: Resources) -> None:
-    known = await asyncio.to_thread(graphs.load, settings.graphs)
-    service = Service(settings, state.metrics, resources, Agents(settings.models, resources.savers.of, known))
-    state.jobs = service.jobs
-    settle_memory()
-    log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))
-    await service.run(stop)
+    async with graphs.open_graphs(settings.graphs) as known:
+        for doubt in graphs.doubts(known, reads_back):
+            log.warning("a graph may not do as it is meant to", doubt=doubt)
+        service = Service(settings, state.metrics, resources, Agents(settings.models, resources.savers.of, known))
+        state.jobs = service.jobs
+        settle_memory()
+        log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))
+        await service.run(stop)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from executor.agents import definition, graphs, inputs
+from executor.agents.declared import Declared, Graph
 from executor.agents.gates import Gates
 from executor.agents.run import Run
 from executor.errors import Rejected
@@ -36,41 +37,42 @@ class Agents:
     ) -> None:
         self._settings = settings
         self._saver = saver
-        self._known = known
+        self._known = {name: Declared.of(graph) for name, graph in known.items()}
         self.gates = gates or Gates()
-        self._graphs: OrderedDict[str, Any] = OrderedDict()
+        self._compiled: OrderedDict[str, Declared] = OrderedDict()
 
     async def open(self, job: JobRequest, claim: Claim, emit: Callable[[EntryBody], None]) -> Run:
-        """A run of the job under the claim; raises Rejected where its definition makes no graph that can run here."""
+        """A run of the job under the claim; raises Rejected where it is none that can run here."""
         given = replace(job, input_payload=inputs.taken(job.input_payload))
-        graph = await self._graph(job)
-        graph = graph.copy(update={"checkpointer": self._saver(claim)})
-        return Run(graph, given, claim, emit, callbacks=self.gates.handlers)
+        declared = await self._declared(given)
+        graph = declared.graph.copy(update={"checkpointer": self._saver(claim)})
+        ready = replace(given, input_payload=declared.input(given))
+        return Run(graph, ready, claim, emit, context=declared.context(given), callbacks=self.gates.handlers)
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless `open` would open a run of the job."""
         inputs.check(job.input_payload)
-        await self._graph(job)
+        (await self._declared(job)).context(job)
 
-    async def _graph(self, job: JobRequest) -> Any:
+    async def _declared(self, job: JobRequest) -> Declared:
         if (known := graphs.chosen(job.agent_definition, self._known)) is not None:
             return known
         key = json.dumps(job.agent_definition, sort_keys=True)
-        if key not in self._graphs:
-            self._graphs[key] = await self._compile(job)
-            while len(self._graphs) > KEPT_GRAPHS:
-                self._graphs.popitem(last=False)
-        self._graphs.move_to_end(key)
-        return self._graphs[key]
+        if key not in self._compiled:
+            self._compiled[key] = Declared.of(await self._compile(job))
+            while len(self._compiled) > KEPT_GRAPHS:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
 
-    async def _compile(self, job: JobRequest) -> Any:
+    async def _compile(self, job: JobRequest) -> Graph:
         wanted = definition.read(job.agent_definition)
         if surprises := wanted.surprises():
             log.warning("keys of the agent definition are not understood", job=job.job_id, keys=surprises)
         return await asyncio.to_thread(_build, wanted, self._settings)
 
 
-def _build(wanted: definition.Definition, settings: ModelSettings) -> Any:
+def _build(wanted: definition.Definition, settings: ModelSettings) -> Graph:
     # Imported here, off the event loop: deepagents and the providers' clients take seconds.
     from executor.agents.build import build  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from executor.agents.definition import Approval, Channel, Definition, Node
 from executor.agents.models import chat_model
+from executor.agents.open_calls import AnswerOpenCalls
 from executor.errors import Rejected
 from executor.settings import ModelSettings
 
@@ -50,11 +51,12 @@ def _refuse_scripts(node: Node) -> None:
 
 
 def _plain_agent(node: Node, settings: ModelSettings) -> Graph:
+    approving = [HumanInTheLoopMiddleware(_approvals(node))] if node.config.interrupt_on else []
     return create_agent(
         chat_model(node.config.model, settings),
         system_prompt=node.config.system_prompt or None,
         state_schema=_state(AgentState, node.config.state_schema),
-        middleware=[HumanInTheLoopMiddleware(_approvals(node))] if node.config.interrupt_on else [],
+        middleware=[AnswerOpenCalls(), *approving],
         name=node.id,
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from executor.agents import edges
 from executor.errors import Rejected
 from executor.jobs.validation import describe
 
@@ -15,6 +16,7 @@ INVALID = "invalid_definition"
 
 ROOT = "data.agent_definition"  # where the definition stands in the event
 ORCHESTRATOR = "orchestrator"
+SPECIALIST = "specialist"
 
 # What editors of definitions write and no graph needs.
 HARMLESS = frozenset({"id", "name", "description", "version", "metadata", "position", "data", "label"})
@@ -86,7 +88,7 @@ class Config(Part):
 
 
 class Node(Part):
-    """An agent; a lone one needs no type."""
+    """An agent; beside an orchestrator it is a specialist unless it says otherwise."""
 
     id: str = Field(min_length=1)
     type: Annotated[str, BeforeValidator(lambda word: word.lower() if isinstance(word, str) else word)] = ""
@@ -146,6 +148,7 @@ class Definition(Part):
         for index, node in enumerate(self.nodes):
             found.extend(f"nodes[{index}].{key}" for key in node.unknown())
             found.extend(f"nodes[{index}].config.{key}" for key in node.config.unknown())
+        found.extend(f"edges{path}" for path in edges.surprises(self.edges))
         return found
 
 
@@ -156,7 +159,9 @@ def read(definition: dict[str, Any]) -> Definition:
     except ValidationError as error:
         raise Rejected(INVALID, "; ".join(describe(error, ROOT))) from None
     _check_roles(parsed)
+    _check_types(parsed)
     _check_names(parsed)
+    _check_edges(parsed)
     _check_tools(parsed)
     return parsed
 
@@ -171,6 +176,15 @@ def _check_roles(definition: Definition) -> None:
         raise Rejected(INVALID, f"{ROOT}.nodes: several nodes need one of type Orchestrator that delegates to them")
 
 
+def _check_types(definition: Definition) -> None:
+    if len(definition.nodes) == 1:
+        return
+    for index, node in enumerate(definition.nodes):
+        if node.type not in {"", ORCHESTRATOR, SPECIALIST}:
+            where = f"{ROOT}.nodes[{index}].type"
+            raise Rejected(INVALID, f"{where}: {node.id} is {node.type!r}, neither Orchestrator nor Specialist")
+
+
 def _check_names(definition: Definition) -> None:
     for what, names in (
         ("nodes", [node.id for node in definition.nodes]),
@@ -180,6 +194,12 @@ def _check_names(definition: Definition) -> None:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise Rejected(INVALID, f"{ROOT}.{what}: {', '.join(sorted(twice))} is there twice")
+
+
+def _check_edges(definition: Definition) -> None:
+    known = {name for node in definition.nodes for name in (node.id, node.name)}
+    if complaints := [f"{ROOT}.edges{complaint}" for complaint in edges.astray(definition.edges, known)]:
+        raise Rejected(INVALID, "; ".join(complaints))
 
 
 def _check_tools(definition: Definition) -> None:

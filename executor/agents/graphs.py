@@ -4,23 +4,28 @@ A tenant builds an image from ours; a job asks for `{"graph": NAME}` in place of
 that runs, never the message's.
 """
 
+import asyncio
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from langgraph.graph.state import CompiledStateGraph, StateGraph
 from pydantic import BaseModel, Field, ValidationError
 
+from executor.agents import context
+from executor.agents.declared import Graph
 from executor.agents.definition import ROOT
+from executor.agents.factories import made
+from executor.agents.state_classes import Predicate, lost
 from executor.errors import Misconfigured, Rejected
 from executor.jobs.validation import describe
 
-Graph = CompiledStateGraph[Any, Any, Any, Any]
 Graphs = Mapping[str, Graph]
+T = TypeVar("T")
 
 
 class Place(BaseModel):
@@ -36,11 +41,41 @@ class File(BaseModel):
     dependencies: tuple[str, ...] = ()
 
 
-def load(file: Path) -> Graphs:
-    """Import the graphs of a file, none where there is no file; raises Misconfigured that says which and why.
+@asynccontextmanager
+async def open_graphs(file: Path) -> AsyncIterator[Graphs]:
+    """The graphs of a file, none where there is no file; raises Misconfigured that says which is none and why.
 
-    Imports whatever the graphs need, so not for the event loop.
+    What their factories opened is closed at the end.
     """
+    places = _read(file)
+    async with AsyncExitStack() as stack:
+        yield {name: await _open(file, name, at, stack) for name, at in places.items()}
+
+
+def chosen(definition: Mapping[str, Any], known: Mapping[str, T]) -> T | None:
+    """What a job asks for by its graph's name, or None where it brings a definition; raises Rejected."""
+    name = definition.get("graph")
+    if name is None or "nodes" in definition:  # an unknown key of a definition like any other
+        return None
+    if not isinstance(name, str) or name not in known:
+        names = ", ".join(sorted(known)) or "none, as it has no langgraph.json"
+        raise Rejected("unknown_graph", f"{ROOT}.graph: {name!r} is no graph of this image ({names})")
+    return known[name]
+
+
+def doubts(known: Graphs, reads_back: Predicate) -> Iterator[str]:
+    """What will not be as a graph's author may have meant it."""
+    for name, graph in known.items():
+        if graph.context_schema is not None and context.reader(graph.context_schema) is None:
+            yield f"graphs.{name}: its context_schema is not read from JSON: what a job gives reaches it as it is"
+        for channel, classes in lost(graph, reads_back).items():
+            yield (
+                f"graphs.{name}: channel {channel!r}: {', '.join(classes)} comes back from a checkpoint as plain data, "
+                "if at all: make it a TypedDict, or the graph's whole state a pydantic model"
+            )
+
+
+def _read(file: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     try:
@@ -49,32 +84,21 @@ def load(file: Path) -> Graphs:
         raise Misconfigured("; ".join(describe(error, str(file)))) from None
     for folder in [each for each in read.dependencies if each.startswith(".")]:
         sys.path.insert(0, str((file.parent / folder).resolve()))
-    return {name: _load(file, name, at if isinstance(at, str) else at.path) for name, at in read.graphs.items()}
+    return {name: at if isinstance(at, str) else at.path for name, at in read.graphs.items()}
 
 
-def chosen(definition: Mapping[str, Any], graphs: Graphs) -> Graph | None:
-    """The graph that a job asks for by name, or None where it brings a definition; raises Rejected."""
-    name = definition.get("graph")
-    if name is None or "nodes" in definition:  # an unknown key of a definition like any other
-        return None
-    if not isinstance(name, str) or name not in graphs:
-        known = ", ".join(sorted(graphs)) or "none, as it has no langgraph.json"
-        raise Rejected("unknown_graph", f"{ROOT}.graph: {name!r} is no graph of this image ({known})")
-    return graphs[name]
-
-
-def _load(file: Path, name: str, at: str) -> Graph:
-    where, _, attribute = at.rpartition(":")
+async def _open(file: Path, name: str, at: str, stack: AsyncExitStack) -> Graph:
     try:
-        found = getattr(_module(file.parent, where, name), attribute)
-        graph = found() if callable(found) and not isinstance(found, CompiledStateGraph) else found
+        # Whatever the graph needs is imported with it, so not on the event loop.
+        found = await asyncio.to_thread(_attribute, file.parent, at, name)
+        return await made(found, stack)
     except Exception as error:  # a tenant's module may raise anything
         raise Misconfigured(f"{file}: graphs.{name}: {at}: {error!r}") from error
-    if isinstance(graph, StateGraph):
-        graph = graph.compile()
-    if not isinstance(graph, CompiledStateGraph):
-        raise Misconfigured(f"{file}: graphs.{name}: {at} is no graph, nor a function without arguments that makes one")
-    return graph
+
+
+def _attribute(folder: Path, at: str, name: str) -> Any:
+    where, _, attribute = at.rpartition(":")
+    return getattr(_module(folder, where, name), attribute)
 
 
 def _module(folder: Path, where: str, name: str) -> ModuleType:

@@ -16,6 +16,11 @@ PROVIDERS = {
 }
 
 
+def available(settings: ModelSettings) -> list[str]:
+    """The providers that there is a key for."""
+    return [provider for provider, (key_field, _, _) in PROVIDERS.items() if getattr(settings, key_field) is not None]
+
+
 def chat_model(wanted: Model | None, settings: ModelSettings) -> BaseChatModel:
     """The model that a node asks for, or the default one; raises Rejected where this service has no key for it.
 

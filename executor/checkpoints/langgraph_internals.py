@@ -11,6 +11,7 @@
 - What a failed task was answered it writes beside its error, and reads back before any other answer: whoever answers
   the same question otherwise is not heard. What it writes beside its next question are answers that were taken.
 - It makes shallow clones of a saver.
+- Its serializer, told to be strict, makes anew the classes of SAFE_MSGPACK_TYPES, and of others gives back their data.
 - The stock saver reads a channel's value from `checkpoint_blobs` where there is one, whatever the checkpoint holds.
 """
 
@@ -22,12 +23,16 @@ from typing import Any
 import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, get_serializable_checkpoint_metadata
+from langgraph.checkpoint.serde._msgpack import SAFE_MSGPACK_TYPES
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from executor.values import is_unicode, unicode
 
 ERROR, RESUME = "__error__", "__resume__"
 NO_WRITES = "__no_writes__"  # a task says with it that it wrote nothing
+
+# Of these the modules say enough: JSON's own types, what stands for several types, and what is kept by its text.
+PLAIN_MODULES = frozenset({"builtins", "collections.abc", "typing", "types", "re", "numpy"})
 
 Place = tuple[str, str, str | None]  # thread, namespace, checkpoint
 
@@ -97,3 +102,8 @@ def _fits_json(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or isinstance(value, int)
+
+
+def reads_back(cls: type) -> bool:
+    """Whether the strict serializer gives back values of the class as themselves."""
+    return cls.__module__ in PLAIN_MODULES or (cls.__module__, cls.__name__) in SAFE_MSGPACK_TYPES

@@ -57,7 +57,14 @@ def dev(*, as_json: bool, data: Path | None) -> None:
 @click.command()
 def graphs() -> None:
     """Say which graphs the image's langgraph.json brings along; exit status 1 where one cannot be had."""
-    from executor.agents.graphs import load  # noqa: PLC0415 - the other commands need no LangGraph
+    from executor.agents.graphs import doubts, open_graphs  # noqa: PLC0415 - the other commands need no LangGraph
+    from executor.checkpoints.langgraph_internals import reads_back  # noqa: PLC0415
 
-    for name in load(ServiceSettings.read(os.environ).graphs):
-        click.echo(name)
+    async def tell() -> None:
+        async with open_graphs(ServiceSettings.read(os.environ).graphs) as known:
+            for name in known:
+                click.echo(name)
+            for doubt in doubts(known, reads_back):
+                click.echo(f"warning: {doubt}", err=True)
+
+    running.run(tell)

@@ -49,6 +49,23 @@ def failure(status: int, message: str) -> JsonObject:
     return {"error": {"message": message, "type": HTTPStatus(status).name.lower(), "param": None, "code": None}}
 
 
+def complaint(messages: Iterable[JsonObject]) -> str | None:
+    """Why OpenAI refuses a conversation: a call of a tool without its answer right after it, or the reverse."""
+    unanswered: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in unanswered:
+                return "messages with role 'tool' must be a response to a preceding message with 'tool_calls'"
+            unanswered.remove(message["tool_call_id"])
+        elif unanswered:
+            break
+        else:
+            unanswered = {call["id"] for call in message.get("tool_calls") or ()}
+    if unanswered:
+        return f"'tool_calls' must be followed by tool messages responding to each: {', '.join(sorted(unanswered))}"
+    return None
+
+
 def words(text: str) -> list[str]:
     """The tokens of a text: each word with the space after it."""
     return re.findall(r"\s*\S+\s*", text)
@@ -56,7 +73,8 @@ def words(text: str) -> list[str]:
 
 def _calls(turn: Turn, identity: str) -> Iterable[JsonObject]:
     for index, call in enumerate(turn.call):
-        function = {"name": call.name, "arguments": json.dumps(call.args)}
+        arguments = call.args if isinstance(call.args, str) else json.dumps(call.args)
+        function = {"name": call.name, "arguments": arguments}
         yield {"id": f"call_{identity}_{index}", "type": "function", "function": function}
 
 

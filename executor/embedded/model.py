@@ -35,13 +35,15 @@ class Model:
         self._arrivals: Counter[str] = Counter()
 
     async def complete(self, request: Request) -> Response:
-        """Answer POST /v1/chat/completions; a malformed script is a bad request."""
+        """Answer POST /v1/chat/completions; what OpenAI refuses is a bad request, and so is a malformed script."""
         asked = await request.json()
         self.requests.append(asked)
         if self.outage is not None:
             return _said(chat.failure(self.outage, "the provider is away"), self.outage)
         identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         self._arrivals[identity] += 1
+        if complaint := chat.complaint(asked["messages"]):
+            return _said(chat.failure(400, complaint), 400)
         try:
             turn = turn_for(asked["messages"])
         except ValueError as error:

@@ -10,12 +10,12 @@ MARKER = "SCRIPT: "
 
 
 class Call(BaseModel):
-    """One tool call of a turn."""
+    """One tool call of a turn; arguments that are a text go out as they are, so that they may be malformed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    args: dict[str, Any] = {}
+    args: dict[str, Any] | str = {}
 
 
 class Turn(BaseModel):

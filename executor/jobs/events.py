@@ -35,6 +35,8 @@ class JobData(BaseModel):
     thread_id: str | None = Field(None, min_length=1, max_length=LONGEST_ID)
     agent_definition: dict[str, Any]
     input_payload: dict[str, Any]
+    context: dict[str, Any] | None = None
+    recursion_limit: int | None = Field(None, gt=0)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def _request(event: BaseCloudEvent, job: JobData, headers: Headers) -> JobReques
         not_before=_moment(event, "notbefore"),
         expires_at=_moment(event, "expirytime"),
         multitask=_multitask(event.get_extension("multitask")),
+        context=job.context,
+        recursion_limit=job.recursion_limit,
     )
 
 

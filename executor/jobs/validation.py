@@ -12,7 +12,7 @@ from executor.values import is_unicode
 DEEPEST = 200
 WORDS = {
     "missing": "is missing",
-    "string_too_short": "is empty",
+    "String should have at least 1 character": "is empty",
     "string_type": "must be a string",
     "dict_type": "must be an object",
     "model_type": "must be an object",
@@ -27,7 +27,7 @@ def describe(error: ValidationError, root: str) -> Iterator[str]:
 
 
 def _words(kind: str, message: str) -> str:
-    return WORDS.get(kind) or re.sub("^(Input|String) should", "must", message)
+    return WORDS.get(kind) or WORDS.get(message) or re.sub("^(Input|String) should", "must", message)
 
 
 def path_of(steps: tuple[str | int, ...]) -> str:

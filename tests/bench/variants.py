@@ -15,6 +15,7 @@ from nats.js.client import JetStreamContext
 from contract import Env
 from executor import broker, checkpoints, progress
 from executor.agents.agents import Agents
+from executor.agents.declared import Declared
 from executor.ledger import Ledger, Register
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
@@ -103,10 +104,10 @@ async def ours(environment: Environment, jobs: int, at_once: int, watch: Watch) 
 class OneGraph(Agents):
     """Every definition is the three nodes."""
 
-    graph = three_nodes().compile()
+    declared = Declared.of(three_nodes().compile())
 
-    async def _graph(self, _: Any) -> Any:
-        return self.graph
+    async def _declared(self, _: Any) -> Declared:
+        return self.declared
 
 
 async def _invoke(graph: CompiledStateGraph[Any, Any, Any, Any], name: str, given: Any = None) -> Any:

@@ -77,6 +77,17 @@ async def test_an_orchestrator_delegates_to_a_specialist_that_writes_a_file(runn
     assert "calm sea" in str(completed.data["result"]["final_state"]["files"]["/note.md"])
 
 
+async def test_files_are_given_to_a_deep_agent_as_texts(running, job_id):
+    reading = {"call": [{"name": "read_file", "args": {"file_path": "/note.md"}}]}
+    job = event(job_id, reading, {"say": "Read."}, definition=deep())
+    job["data"]["input_payload"]["files"] = {"/note.md": "calm sea"}
+    await running.publish(job)
+    [completed] = await running.ended(job_id)
+    state = completed.data["result"]["final_state"]
+    assert state["files"]["/note.md"] == {"content": "calm sea", "encoding": "utf-8"}
+    assert "calm sea" in state["messages"][2]["data"]["content"]
+
+
 async def test_a_job_twice_is_one_job(running, job_id):
     await running.publish(event(job_id))
     await running.ended(job_id)
@@ -125,6 +136,12 @@ def bad_events(job):
         (event(job, definition={}), True, "nodes"),
         (event(job, definition=lone(tools=["missing"])), True, "missing"),
         (event(job, definition={"nodes": [{"id": "a"}, {"id": "b"}]}), True, "Orchestrator"),
+        (
+            event(job, definition={"nodes": [{"id": "a", "type": "Orchestrator"}, {"id": "b", "type": "X"}]}),
+            True,
+            "b is",
+        ),
+        (event(job, definition={**lone(), "edges": [["agent", "nobody"]]}), True, "'nobody' is none of the nodes"),
         (event(job, definition=lone(state_schema={"__x": {}})), True, "__x"),
         (event(job, definition=lone(model={"provider": "acme", "model": "m"})), True, "acme"),
         (event(job, input_payload={"a": "\0"}), True, "NUL"),

@@ -1,6 +1,7 @@
 """What the service needs to start, and what it says while that is missing."""
 
 import asyncio
+import json
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from contract import SERVE_COMMAND, Env
 from executor.embedded.loopback import free_port, listens
 from executor.embedded.process import Process
 from tests import rig
-from tests.integration.world import event, until
+from tests.integration.world import STRUCTURED, deep, event, until
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +98,20 @@ async def test_a_database_without_tables_is_said_to_need_the_migrations(environm
         await until("it says what to run", says_so)
         await rig.provision(environment)
         await until("it is ready", lambda: is_ready(http))
+
+
+async def test_what_keys_are_there_for_is_imported_before_it_is_ready(own, serve, job_id):
+    service = await serve(
+        {**own.environment, Env.ANTHROPIC_API_KEY: "none", Env.ANTHROPIC_BASE_URL: "http://127.0.0.1:9"}
+    )
+    said = [json.loads(line) for line in service.tail(100).splitlines()]
+    order = [line["event"] for line in said if line["event"] in {"imported ahead", "ready"}]
+    [ahead] = [line for line in said if line["event"] == "imported ahead"]
+    assert (order, ahead["providers"]) == (["imported ahead", "ready"], ["openai", "anthropic"])
+    bodies = [
+        event(f"{job_id}-{provider}", definition=deep(model={"provider": provider, "model": name}))
+        for provider, name in (("openai", "gpt-4.1-mini"), ("anthropic", "claude-sonnet-4-5"))
+    ]
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        answers = await asyncio.gather(*(http.post("/", json=body, headers=STRUCTURED) for body in bodies))
+    assert [answer.status_code for answer in answers] == [202, 202]

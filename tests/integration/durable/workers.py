@@ -19,6 +19,7 @@ from typing import Any
 from contract import READY_PATH, Env
 from executor import app, broker, checkpoints, progress
 from executor.agents.agents import Agents
+from executor.agents.declared import Declared
 from executor.api.service import SubmittedJob
 from executor.broker import broker as taking
 from executor.broker.layout import layout
@@ -197,7 +198,7 @@ class OneGraph(Agents):
 
     def __init__(self, settings: Settings, connected: Resources, graph: Any) -> None:
         super().__init__(settings.models, connected.savers.of)
-        self._one = graph
+        self._one = Declared.of(graph)
 
-    async def _graph(self, _: Any) -> Any:
+    async def _declared(self, _: Any) -> Declared:
         return self._one

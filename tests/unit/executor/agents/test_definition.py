@@ -150,6 +150,10 @@ def test_keys_that_are_not_understood_are_reported_but_for_the_harmless():
             "data.agent_definition.nodes: a and b are both orchestrators",
         ),
         (
+            {"nodes": [typed("orchestrator", "a"), typed("Reviewer", "b")]},
+            "data.agent_definition.nodes[1].type: b is 'reviewer', neither Orchestrator nor Specialist",
+        ),
+        (
             {"nodes": [typed("orchestrator", "a"), node("a")]},
             "data.agent_definition.nodes: a is there twice",
         ),

@@ -11,6 +11,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from executor.embedded.chat import complaint
 from executor.embedded.model import Model, scripted
 from executor.embedded.script import UNSCRIPTED, script
 
@@ -140,3 +141,33 @@ async def test_an_orchestrator_delegates_to_a_specialist_that_writes_a_file(chat
     assert [message.type for message in state["messages"]] == ["human", "ai", "tool", "ai"]
     assert [message.text for message in state["messages"][1:]] == ["Asking the poet.", "Written.", "The poet is done."]
     assert "calm sea" in str(state["files"]["/note.md"])
+
+
+CALL = {
+    "role": "assistant",
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "a", "arguments": ""}}],
+}
+ANSWER = {"role": "tool", "tool_call_id": "1", "content": "x"}
+WORD = {"role": "user", "content": "hello"}
+
+
+@pytest.mark.parametrize(
+    ("conversation", "said"),
+    [
+        ([WORD, CALL, WORD], "'tool_calls' must be followed by tool messages responding to each: 1"),
+        ([WORD, CALL], "'tool_calls' must be followed by tool messages responding to each: 1"),
+        ([ANSWER, WORD], "messages with role 'tool' must be a response to a preceding message with 'tool_calls'"),
+        (
+            [CALL, ANSWER, ANSWER],
+            "messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
+        ),
+    ],
+)
+async def test_a_conversation_that_openai_refuses_is_refused(model, conversation, said):
+    async with httpx.AsyncClient(base_url=model.url) as client:
+        answer = await client.post("/chat/completions", json={"model": "m", "messages": conversation})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+
+
+def test_a_conversation_with_its_answers_is_taken():
+    assert complaint([WORD, CALL, ANSWER, WORD]) is None

@@ -1,0 +1,33 @@
+"""A graph, and what it declares that it needs of a job."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from langgraph.graph.state import CompiledStateGraph
+
+from executor.agents import context, files
+from executor.jobs.job import JobRequest
+
+Graph = CompiledStateGraph[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A graph, with what reads the context of its jobs, and with the channels of its input that hold files."""
+
+    graph: Graph
+    reader: context.Reader | None
+    files: frozenset[str]
+
+    @classmethod
+    def of(cls, graph: Graph) -> Self:
+        """Look at what a graph declares."""
+        return cls(graph, context.reader(graph.context_schema), files.channels_of_files(graph.builder.input_schema))
+
+    def context(self, job: JobRequest) -> Any:
+        """What the graph's runtime is given; raises Rejected where the job's context is not what the graph needs."""
+        return context.read(self.reader, self.graph.context_schema, job.context)
+
+    def input(self, job: JobRequest) -> dict[str, Any]:
+        """What the graph begins with."""
+        return files.with_files(job.input_payload, self.files)

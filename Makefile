@@ -18,7 +18,11 @@ demo: $(READY) ## Run the main job end to end on this machine: a claim, its reso
 	@$(BIN)/python -m tools.demo $(ARGS)
 
 test: setup lint ## Lint, types, import rules, then all tests on real servers
-	$(BIN)/pytest -n 2 --ignore=tests/cluster $(ARGS)
+	$(BIN)/pytest -n 2 --ignore=tests/cluster --ignore=tests/upgrade $(ARGS)
+
+test-upgrade: $(READY) ## Test the image that landed last and this checkout side by side, each going on with the other's jobs
+	@$(BIN)/python -m tests.upgrade.landed
+	$(BIN)/pytest -n 2 tests/upgrade $(ARGS)
 
 cluster: $(READY) ## Run a real control plane and the function here until Ctrl-C; VERSION=1.20 or 1.16 for Crossplane v1
 	@$(BIN)/python -m tools.cluster.parts $(VERSION)
@@ -81,4 +85,4 @@ bench-function: $(READY) ## Measure the composition function beside an empty one
 bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one
 	@$(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
-.PHONY: help setup demo test chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints images packages lock clean
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints images packages lock clean

@@ -69,15 +69,15 @@ class Program:
 
     def make(self, go: golang.Go) -> None:
         """Build the program into the cache."""
-        _say(f"building {self.name} {self.version} (some minutes, once; kept in {cache()})")
-        with _scratch() as scratch:
-            built = scratch / self.name
+        say(f"building {self.name} {self.version} (some minutes, once; kept in {cache()})")
+        with scratch() as folder:
+            built = folder / self.name
             link = self.link.format(version=self.version)
             go.build(self.folder, self.package, built, link=link, progress=self._tell)
             built.replace(self.cached)
 
     def _tell(self, packages: int) -> None:
-        _say(f"{self.name}: {packages} packages compiled")
+        say(f"{self.name}: {packages} packages compiled")
 
     def _on_path(self) -> Path | None:
         command = shutil.which(self.on_path[0]) if self.on_path else None
@@ -116,10 +116,10 @@ class Definitions:
 
     def make(self, go: golang.Go) -> None:
         """Copy the files from the module into the cache."""
-        _say(f"downloading the {self.what} of {self.name} {self.version} (once; kept in {cache()})")
+        say(f"downloading the {self.what} of {self.name} {self.version} (once; kept in {cache()})")
         module = go.download(self.folder, f"{self.module}@{self.version}")
-        with _scratch() as scratch:
-            copy = scratch / self.name
+        with scratch() as folder:
+            copy = folder / self.name
             copy.mkdir()
             for source in (found for file in self.files for found in module.glob(file)):
                 (copy / source.name).write_bytes(source.read_bytes())
@@ -217,7 +217,7 @@ def prepare(parts: Iterable[Part] = PARTS) -> None:
     """Find or make every part, then drop what only making them needed."""
     for part in parts:
         provide(part)
-    with _locked():
+    with locked():
         _forget(cache() / "go")
 
 
@@ -232,30 +232,35 @@ def provide(part: Part) -> Path:
     """Where the part is, made when it is nowhere."""
     if found := part.found():
         return found
-    with _locked():
+    with locked():
         if part.found() is None:
             part.make(golang.find(golang.needed(part.folder), cache() / "go"))
     return part.cached
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def locked() -> Iterator[None]:
     """Keep other set-ups out: two clones that start at once build once."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("waiting for another set-up on this machine")
+            say("waiting for another set-up on this machine")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
+def scratch() -> Iterator[Path]:
     """A folder on the cache's own file system, so that what was made is renamed into place whole."""
-    with tempfile.TemporaryDirectory(dir=cache(), prefix=".making-") as scratch:
-        yield Path(scratch)
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=".making-") as folder:
+        yield Path(folder)
+
+
+def say(line: str) -> None:
+    """Tell whoever waits for us."""
+    print(f"tools: {line}", file=sys.stderr, flush=True)
 
 
 def _forget(folder: Path) -> None:
@@ -272,22 +277,18 @@ def _pinned(folder: Path, module: str) -> str:
     return found[1]
 
 
-def _say(line: str) -> None:
-    print(f"tools: {line}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Prepare everything, or say with `--check` what is missing; 0 only when all is there."""
     parser = argparse.ArgumentParser(prog="python -m tools.toolchain", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="build nothing, list what is missing")
     if parser.parse_args().check:
         for part in missing():
-            _say(f"missing: {part}")
+            say(f"missing: {part}")
         return 0 if ready() else 1
     try:
         prepare()
     except golang.GoError as error:
-        _say(str(error))
+        say(str(error))
         return 1
     return 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contract import SERVE_COMMAND, Env
 from executor.embedded import Servers
-from executor.embedded.commands import here
+from executor.embedded.commands import spelled
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.embedded.process import Process
 from tests.chaos.gate import Gate
@@ -26,7 +26,7 @@ SAMPLE_SECONDS = 2.0
 def command(broken: str | None) -> list[str]:
     """`agent-executor serve`, or the same with a bug that the suite puts in."""
     if broken is None:
-        return here(SERVE_COMMAND)
+        return spelled(SERVE_COMMAND)
     return [sys.executable, "-m", "tests.chaos.broken", broken, "serve"]
 
 

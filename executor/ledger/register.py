@@ -143,7 +143,7 @@ async def _go_on(
     if not waits:
         await connection.execute(sql.ANSWERED, {"job_id": job_id, "result": result})
         return None
-    asked = [question.asked for question in questions if question.asked]
+    asked = [question.asked for question in questions if question.id in answers]
     given = next(iter(answers.values())) if len(asked) == 1 else dict(answers)
     answer = as_json({"resume": given, "interrupts": asked})
     return Wake(**(await fetch(connection, sql.RESUME, {"job_id": job_id, "result": result, "answer": answer}))[0])

@@ -19,11 +19,13 @@ class Steps:
 
     folder: Path
 
-    def job(self, name: str, acts: Acts | None = None, *, thread: str | None = None, **more: Any) -> dict[str, Any]:
+    def job(
+        self, name: str, acts: Acts | None = None, *, thread: str | None = None, graph: str = "steps", **more: Any
+    ) -> dict[str, Any]:
         """An event that asks for these acts, with more attributes where given."""
         data = {
             "job_id": name,
-            "agent_definition": {"graph": "steps"},
+            "agent_definition": {"graph": graph},
             "input_payload": {"job": name, "acts": dict(acts or {}), "done": []},
         }
         return enveloped(data | ({"thread_id": thread} if thread else {}), **more)

@@ -16,10 +16,11 @@ NODES = "abc"
 IMAGE = os.environ["UPGRADE_IMAGE"]
 FOLDER = Path(os.environ["UPGRADE_FOLDER"])
 POLL_SECONDS = 0.02
+ERRORS = {"fail": ValueError("the step fails"), "away": ConnectionError("the world is away")}
 
 
 class State(TypedDict):
-    """`acts` are those of each step in order: `wait` or `fail` until it is opened, or a question to a person."""
+    """`acts` are those of each step in order: `wait`, `fail` or `away` until it is opened, or a question to people."""
 
     job: str
     acts: dict[str, list[str]]
@@ -36,11 +37,11 @@ def _step(name: str) -> Any:
 
 
 async def _act(act: str, job: str, step: str) -> str | None:
-    if act not in {"wait", "fail"}:
+    if act not in {"wait", *ERRORS}:
         return str(interrupt(act))
     while not _is_open(job, step):
-        if act == "fail":
-            raise ValueError("the step fails")
+        if act in ERRORS:
+            raise ERRORS[act]
         await asyncio.sleep(POLL_SECONDS)
     return None
 
@@ -62,3 +63,19 @@ def graph() -> Any:
     for start, end in zip([START, *NODES], [*NODES, END], strict=True):
         built.add_edge(start, end)
     return built.compile()
+
+
+def branches() -> Any:
+    """Two steps that ask at once, each its own name."""
+    built: Any = StateGraph(State)
+    for node in ("x", "y"):
+        built.add_node(node, _asking(node))
+        built.add_edge(START, node)
+    return built.compile()
+
+
+def _asking(name: str) -> Any:
+    async def step(_: State) -> dict[str, list[str]]:
+        return {"done": [f"{name}={interrupt(name)}"]}
+
+    return step

@@ -73,6 +73,43 @@ async def test_jobs_given_back_and_parked_by_one_are_woken_and_finished_by_the_o
     pods.expected.add("the grace is over: the job goes on elsewhere")
 
 
+async def test_a_job_of_many_attempts_in_all_lives_at_the_landed_image(place, pods, both, steps, name):
+    """It judges by the attempts of the step, which the new image counts anew with each."""
+    old, new = both
+    dying = await pods.start(new)
+    await place.publish(steps.job(name, WAITS))
+    await steps.until_begun(name, "a@new", "b@new")
+    await place.execute("UPDATE jobs SET earlier = 19")
+    await dying.kill()
+    await place.let_time_pass()
+    steps.open(name, "b")
+    await pods.start(old)
+    assert await at_rest(place, name) == {name: "completed"}
+
+
+async def test_what_waits_for_the_world_keeps_its_place_on_its_thread_at_the_landed_image(
+    place, pods, both, steps, name
+):
+    old, new = both
+    after = f"{name}-after"
+    leaving = await pods.start(new)
+    await place.publish(steps.job(name, {"b": ["away"]}, thread=name))
+    await settled(place, name, "parked")
+    pods.expected.add("attempt failed")
+    await pods.start(old)
+    await leaving.kill()
+    await place.publish(steps.job(after, thread=name))
+    await until("the one after it is parked", lambda: becomes_parked(place, after))
+    assert steps.begun(after) == []
+    steps.open(name, "b")
+    assert await at_rest(place, name, after) == {name: "completed", after: "completed"}
+    assert steps.begun(after) == ["a@old", "b@old", "c@old"]
+
+
+async def becomes_parked(place, name):
+    return await state(place, name) == "parked"
+
+
 async def is_parked(place, name):
     """Its message is acknowledged, too: only that of the one before it is left."""
     return await state(place, name) == "parked" and await place.unfinished() == 1

@@ -58,6 +58,9 @@ QUESTIONS = """(
           WHERE questions.job_id = job.job_id ORDER BY id, turn DESC) AS latest)"""
 
 # How often the job was tried in all; a claim that an answer or a rollout will cause is still that of before.
-TOTAL = "earlier + attempts + CASE WHEN status <> 'running' AND spared IN ('answer', 'rollout') THEN 1 ELSE 0 END"
+TOTAL = """
+earlier + attempts
++ CASE WHEN status IN ('queued', 'interrupted') AND spared IN ('answer', 'rollout') THEN 1 ELSE 0 END
+"""
 
 WAKE = "status = 'queued', not_before = NULL, wakes = wakes + 1, woken_at = now()"

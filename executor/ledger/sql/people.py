@@ -39,7 +39,8 @@ ON CONFLICT (job_id, id, turn) DO UPDATE
 SET answered_at = excluded.answered_at, answer = excluded.answer, key = excluded.key
 """
 
-# `answer` is what an earlier image goes by. What is still open stays told.
+# `answer` is what an earlier image goes by: it goes on where all that is asked is in it, and else leaves the job to us.
+# What is still open stays told.
 RESUME = f"""
 UPDATE jobs
 SET {WAKE}, result = %(result)s, answer = %(answer)s, answered = true,

@@ -182,13 +182,14 @@ UPDATE jobs SET {WAKE} FROM first WHERE jobs.job_id = first.job_id
 RETURNING jobs.thread_id, jobs.job_id, jobs.wakes
 """
 
+# An earlier image leaves a job interrupted whose questions are not all answered, and has counted an attempt for it.
 WAKE_DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT job_id FROM jobs WHERE status = 'parked' AND not_before <= now() LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
 ), answered AS MATERIALIZED (
     SELECT job_id FROM jobs WHERE status = 'interrupted' AND answered LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
 ), first AS MATERIALIZED ({FIRST.format(next=NEXT)})
-UPDATE jobs SET {WAKE}
+UPDATE jobs SET {WAKE}, attempts = attempts - (status = 'interrupted' AND attempts > 0)::int
 WHERE job_id IN (SELECT job_id FROM due UNION ALL SELECT job_id FROM answered UNION ALL SELECT job_id FROM first)
 RETURNING job_id, wakes
 """

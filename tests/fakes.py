@@ -146,12 +146,16 @@ class FakeStream:
     entries: list[Entry] = field(default_factory=list)
 
     down: bool = False
+    writing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.writing.set()
 
     def emit(self, entry: Entry) -> None:
         self.entries.append(entry)
 
     async def written(self) -> None:
-        await asyncio.sleep(0)
+        await self.writing.wait()
 
     async def ended(self, thread_id: str, job_id: str) -> bool:
         if self.down:

@@ -12,7 +12,7 @@ import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from executor.agents import definition, graphs, inputs
-from executor.agents.declared import Declared, Graph
+from executor.agents.declared import Declared
 from executor.agents.gates import Gates
 from executor.agents.run import Run
 from executor.errors import Rejected
@@ -42,9 +42,11 @@ class Agents:
         self._compiled: OrderedDict[str, Declared] = OrderedDict()
 
     async def open(self, job: JobRequest, claim: Claim, emit: Callable[[EntryBody], None]) -> Run:
-        """A run of the job under the claim; raises Rejected where it is none that can run here."""
+        """A run of the job under the claim; raises Rejected where it is none that can run here, or GateClosed."""
         given = replace(job, input_payload=inputs.taken(job.input_payload))
         declared = await self._declared(given)
+        if declared.gate is not None:
+            self.gates.check(declared.gate)
         graph = declared.graph.copy(update={"checkpointer": self._saver(claim)})
         ready = replace(given, input_payload=declared.input(given))
         return Run(graph, ready, claim, emit, context=declared.context(given), callbacks=self.gates.handlers)
@@ -59,24 +61,25 @@ class Agents:
             return known
         key = json.dumps(job.agent_definition, sort_keys=True)
         if key not in self._compiled:
-            self._compiled[key] = Declared.of(await self._compile(job))
+            self._compiled[key] = await self._compile(job)
             while len(self._compiled) > KEPT_GRAPHS:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(key)
         return self._compiled[key]
 
-    async def _compile(self, job: JobRequest) -> Graph:
+    async def _compile(self, job: JobRequest) -> Declared:
         wanted = definition.read(job.agent_definition)
         if surprises := wanted.surprises():
             log.warning("keys of the agent definition are not understood", job=job.job_id, keys=surprises)
         return await asyncio.to_thread(_build, wanted, self._settings)
 
 
-def _build(wanted: definition.Definition, settings: ModelSettings) -> Graph:
+def _build(wanted: definition.Definition, settings: ModelSettings) -> Declared:
     # Imported here, off the event loop: deepagents and the providers' clients take seconds.
     from executor.agents.build import build  # noqa: PLC0415
+    from executor.agents.models import gate_of  # noqa: PLC0415
 
     try:
-        return build(wanted, settings)
+        return Declared.of(build(wanted, settings), gate_of(wanted.root.config.model, settings))
     except (ValueError, TypeError) as error:
         raise Rejected(definition.INVALID, f"{definition.ROOT}: makes no graph: {error}") from error

@@ -1,8 +1,9 @@
 """The gates of this process, one for each provider, base URL and model: every call of a model comes through its own."""
 
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from executor.jobs.gate import Gate
 log = structlog.get_logger()
 
 CALLBACKS = "langchain_core.callbacks.manager"
+CREDENTIALS = re.compile("//[^/@]*@")
 ADDRESSES = ("base", "url", "endpoint")  # how the fields end in which models keep their base URL
 
 
@@ -98,7 +100,7 @@ class Entrance(BaseCallbackHandler):
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
         """A call is about to be made."""
-        self._gates.enter(_name_of(serialized or {}, metadata or {}), run_id)
+        self._gates.enter(name_of(serialized or {}, metadata or {}), run_id)
 
 
 class Exit(BaseCallbackHandler):
@@ -124,12 +126,10 @@ def _is_news(record: logging.LogRecord) -> bool:
     return GateClosed.__name__ not in record.getMessage()
 
 
-def name_of(provider: str, model: str, address: str | None) -> str:
-    """A gate's name, which the ledger keeps and people see."""
-    return " ".join(filter(None, (provider, model, address)))
-
-
-def _name_of(serialized: dict[str, Any], metadata: dict[str, Any]) -> str:
+def name_of(serialized: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """The name of the gate of a model that LangChain describes so; the ledger keeps it, and people see it."""
     fields = serialized.get("kwargs") or {}
-    address = next((str(value) for key, value in fields.items() if key.endswith(ADDRESSES) and value), None)
-    return name_of(str(metadata.get("ls_provider", "model")), str(metadata.get("ls_model_name", "")), address)
+    address = next((str(value) for key, value in fields.items() if key.endswith(ADDRESSES) and value), "")
+    address = CREDENTIALS.sub("//", address)
+    known = str(metadata.get("ls_provider", "model")), str(metadata.get("ls_model_name", "")), address
+    return " ".join(filter(None, known))

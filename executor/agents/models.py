@@ -7,6 +7,7 @@ from langchain_core.language_models import BaseChatModel
 
 from contract import Env
 from executor.agents.definition import INVALID, Model
+from executor.agents.gates import name_of
 from executor.errors import Rejected
 from executor.settings import ModelSettings
 
@@ -38,6 +39,12 @@ def chat_model(wanted: Model | None, settings: ModelSettings) -> BaseChatModel:
     model = init_chat_model(name, model_provider=provider, api_key=key, **given)
     assert isinstance(model, BaseChatModel)  # noqa: S101 - the other return is for configurable models
     return model
+
+
+def gate_of(wanted: Model | None, settings: ModelSettings) -> str:
+    """The gate that the calls of a node's model come to; its client may have an address of its own."""
+    model = chat_model(wanted, settings)
+    return name_of(model._serialized, model._get_ls_params())  # noqa: SLF001 - as LangChain tells of each call
 
 
 def _identity(wanted: Model, default: str) -> tuple[str, str]:

@@ -124,5 +124,7 @@ def terminal_data(job: Job) -> dict[str, Any]:
             return {**about, "result": job.result, "attempts": job.attempts, "duration_ms": job.duration_ms}
         case "failed":
             return {**about, "error": job.error}
+        case "interrupted":
+            return {**about, "status": job.status, **(job.result or {})}
         case status:
             return {**about, "status": status}

@@ -11,6 +11,7 @@ import click
 import httpx
 
 from contract import EXECUTE_TYPE
+from executor.cli import questions
 from executor.errors import ExecutorError
 from executor.jobs.locations import location_of
 
@@ -32,6 +33,7 @@ def submit(file: TextIO, wait: int, url: str) -> None:
     with _client(url, patience=wait + 30.0) as client:
         answer = _checked(client.post("/", content=json.dumps(event), headers=headers))
     _print(answer)
+    _ask(answer)
     if "error" in answer:
         raise ExecutorError(f"the job failed: {answer['error']['message']}")
 
@@ -73,7 +75,9 @@ def list_jobs(status: str | None, limit: int, url: str) -> None:
 def show(job_id: str, url: str) -> None:
     """One job, as JSON."""
     with _client(url) as client:
-        _print(_checked(client.get(location_of(job_id))))
+        job = _checked(client.get(location_of(job_id)))
+    _print(job)
+    _ask(job)
 
 
 @jobs.command()
@@ -149,6 +153,12 @@ def _told(entry: dict[str, Any]) -> str:
         case "attempt" | "gap" | "interrupt" | "custom" as word:
             return f"\n[{word}] {json.dumps(data)}\n"
     return ""
+
+
+def _ask(job: Any) -> None:
+    """Say what a job asks beside its JSON, where a program that reads that does not look."""
+    for line in questions.told(job):
+        click.echo(line, err=True)
 
 
 def _print(value: Any) -> None:

@@ -94,8 +94,10 @@ async def test_a_person_approves_a_tool_call_over_http(place, fork, model, name)
         answer = await http.post(
             "/", json=body, headers={"content-type": "application/cloudevents+json", "prefer": "wait=30"}
         )
-        assert (answer.status_code, answer.json()) == (200, {"job_id": name, "status": "interrupted"})
         shown = (await http.get(f"/jobs/{name}")).json()
+        told = {"job_id": name, "status": "interrupted", **shown["result"]}
+        assert (answer.status_code, answer.json()) == (200, told)
+        assert shown["waiting"] == {"for": "person"}
         [question] = shown["result"]["interrupts"]
         assert question["value"]["action_requests"][0]["name"] == "write_file"
         decision = {"resume": {"decisions": [{"type": "approve"}]}}

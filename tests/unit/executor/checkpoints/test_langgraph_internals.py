@@ -255,3 +255,39 @@ def test_values_lie_where_the_stock_saver_puts_them_but_for_what_json_refuses():
     plain = {"none": None, "text": "a", "whole": 1, "part": 0.5, "yes": True}
     beside = {"list": [1], "nul": "a\0b", "half": "\ud800", "inf": float("inf"), "snapshot": snapshot}
     assert langgraph_internals.split(plain | beside) == (plain | {"snapshot": True}, beside)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_failed_task_keeps_the_answer_that_it_was_given_and_hears_no_other(keeps: bool) -> None:  # noqa: FBT001
+    """Why the answers of a failed task are not written: with them, whoever corrects an answer is not heard."""
+
+    class Dropping(InMemorySaver):
+        async def aput_writes(self, config: Any, writes: Any, task_id: str, task_path: str = "") -> None:
+            kept = writes if keeps else langgraph_internals.without_spent_answers(writes)
+            await super().aput_writes(config, kept, task_id, task_path)
+
+    async def ask(_: State) -> dict[str, list[str]]:
+        if (answer := interrupt("when?")) == "wrong":
+            raise ValueError(answer)
+        return {"seen": [answer]}
+
+    nodes: Any = [("ask", ask)]
+    graph = StateGraph(State).add_sequence(nodes).add_edge(START, "ask").compile(checkpointer=Dropping())
+    at: Any = {"configurable": {"thread_id": "t"}}
+    await graph.ainvoke({"seen": []}, at)
+    [asked] = (await graph.aget_state(at)).interrupts
+    with pytest.raises(ValueError, match="wrong"):
+        await graph.ainvoke(Command(resume={asked.id: "wrong"}), at)
+    assert [each.id for each in (await graph.aget_state(at)).interrupts] == [asked.id]
+    if keeps:
+        with pytest.raises(ValueError, match="wrong"):
+            await graph.ainvoke(Command(resume={asked.id: "right"}), at)
+    else:
+        assert (await graph.ainvoke(Command(resume={asked.id: "right"}), at))["seen"] == ["right"]
+
+
+def test_answers_that_were_taken_stay_beside_the_next_question() -> None:
+    asks: Any = [("__interrupt__", ["two?"]), ("__resume__", ["first"])]
+    assert langgraph_internals.without_spent_answers(asks) == asks
+    fails: Any = [("__resume__", ["first"]), ("seen", ["x"]), ("__error__", ValueError())]
+    assert langgraph_internals.without_spent_answers(fails) == fails[1:]

@@ -149,6 +149,31 @@ async def test_a_sink_that_hangs_counts_as_away(sink, monkeypatch):
     assert [data for _, _, data in sink.told] == [0]
 
 
+async def test_who_waits_for_what_was_handed_over_waits_for_that_alone(sink):
+    async with running(Progress(sink)) as progress:
+        progress.emit(token("first"))
+        waiting = asyncio.create_task(progress.written())
+        await asyncio.sleep(0)
+        progress.emit(token("later"))
+        await waiting
+        assert ("j", "token", "first") in sink.told
+        await progress.written()
+        assert ("j", "token", "later") in sink.told
+        await progress.written()
+
+
+async def test_nobody_waits_for_a_sink_that_is_away(sink, monkeypatch):
+    monkeypatch.setattr(buffer, "PAUSE_SECONDS", 0.01)
+    sink.down = True
+    async with running(Progress(sink)) as progress:
+        progress.emit(token("kept"))
+        await progress.written()
+        await progress.written()
+        assert (progress.up, sink.told) == (False, [])
+        sink.down = False
+        await until(lambda: sink.told == [("j", "token", "kept")])
+
+
 async def test_nothing_to_write_is_flushed_at_once_and_writes_nothing(sink):
     async with running(Progress(sink)) as progress:
         await progress.flush()

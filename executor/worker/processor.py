@@ -98,8 +98,8 @@ class Processor:
         """Why the job is not even begun with."""
         if held.refused is not None:
             return held.refused
-        if held.job.expires_at is not None and held.job.expires_at <= held.claim.at:
-            return expired(held.job.expires_at)
+        if held.claim.epoch == FIRST and held.job.expires_at is not None and held.job.expires_at <= held.claim.at:
+            return expired(held.job.expires_at)  # one that has begun may wait for people or the world
         if held.claim.attempt > self._limits.attempts:
             return worker_lost(self._limits.attempts)
         return None

@@ -38,25 +38,6 @@ async def test_a_job_is_claimed_run_finished_published_and_acknowledged_in_this_
     assert len(world.leases) == 0
 
 
-async def test_the_last_entry_is_written_before_the_message_is_acknowledged(world):
-    world.stream.writing.clear()
-    processing = asyncio.create_task(world.processor.process(world.delivery()))
-    await until_true(lambda: ("mark", "j:completed") in world.journal)
-    await asyncio.sleep(0.01)
-    assert ("ack", 1) not in world.journal
-    world.stream.writing.set()
-    await processing
-    assert world.journal[-1] == ("ack", 1)
-
-
-async def test_a_stream_that_is_not_written_delays_no_acknowledgement_for_long(world):
-    world.stream.writing.clear()
-    began = asyncio.get_running_loop().time()
-    await world.process(world.delivery())
-    assert world.journal[-1] == ("ack", 1)
-    assert asyncio.get_running_loop().time() - began >= 0.2
-
-
 async def test_a_finished_job_that_comes_again_is_only_acknowledged(world):
     await world.process(world.delivery())
     assert await world.process(world.delivery(sequence=2)) == [("mark",), ("ack", 2)]

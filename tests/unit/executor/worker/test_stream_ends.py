@@ -1,10 +1,12 @@
 """A stream says once of each job that it ended, whoever was there at its end."""
 
+import asyncio
+
 import pytest
 
 from executor.jobs.outcomes import Outcomes
 from executor.worker.orphans import Orphans
-from tests.unit.executor.conftest import NATS
+from tests.unit.executor.conftest import NATS, until_true
 
 pytestmark = pytest.mark.anyio
 
@@ -74,3 +76,22 @@ async def test_a_job_without_worker_and_message_fails_without_a_dead_letter(worl
     assert list(world.broker.stored) == ["lost:failed"]
     assert world.entries == [("end", {"status": "failed"})]
     assert (await world.ledger.job("lost")).status == "failed"
+
+
+async def test_the_last_entry_is_written_before_the_message_is_acknowledged(world):
+    world.stream.writing.clear()
+    processing = asyncio.create_task(world.processor.process(world.delivery()))
+    await until_true(lambda: ("mark", "j:completed") in world.journal)
+    await asyncio.sleep(0.01)
+    assert ("ack", 1) not in world.journal
+    world.stream.writing.set()
+    await processing
+    assert world.journal[-1] == ("ack", 1)
+
+
+async def test_a_stream_that_is_not_written_delays_no_acknowledgement_for_long(world):
+    world.stream.writing.clear()
+    began = asyncio.get_running_loop().time()
+    await world.process(world.delivery())
+    assert world.journal[-1] == ("ack", 1)
+    assert asyncio.get_running_loop().time() - began >= 0.2

@@ -225,7 +225,7 @@ async def test_what_a_job_does_is_streamed_in_order_to_its_end(running, job_id):
     assert {(entry["job"], entry["attempt"]) for entry in entries} == {(job_id, "1")}
     kinds = [entry["type"] for entry in entries]
     assert kinds.count("end") == 1
-    assert (kinds[0], kinds[-1]) == ("node_start", "end")
+    assert (kinds[0], kinds[-1]) == ("start", "end")
     assert json.loads(entries[-1]["data"]) == {"status": "completed"}
     said = "".join(json.loads(entry["data"])["text"] for entry in entries if entry["type"] == "token")
     assert said == "I will write.Done."

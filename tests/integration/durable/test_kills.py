@@ -49,7 +49,9 @@ async def test_a_worker_that_is_killed_when_its_job_is(point, place, fork, model
         assert await at_rest(place, first, second) == {first: "completed", second: "completed"}
     assert await place.dead_letters() == []
     for job in (first, second):
-        assert calls(model, job) == [0, 1, 2]
+        made = calls(model, job)
+        assert (sorted(set(made)), sorted(made)) == ([0, 1, 2], made)
+        assert len(made) <= 3 + (job == first and point in CUT_SHORT), "but for the call under way"
     found = await place.rows("SELECT job_id, earlier + attempts AS attempts FROM jobs")
     attempts = {row["job_id"]: row["attempts"] for row in found}
     assert attempts == {first: 2 if point in CUT_SHORT else 1, second: 1}

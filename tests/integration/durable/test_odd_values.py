@@ -86,7 +86,8 @@ async def test_a_question_and_its_answer_may_hold_half_a_surrogate_pair(place, n
         asked = await running.resources.register.job(name)
         assert asked is not None
         assert asked.result is not None
-        assert [each["value"] for each in asked.result["interrupts"]] == [{"sure?": WHOLE, "picture": "/w=="}]
+        kept = WHOLE.replace("\ufffd", "?")  # as LangGraph keeps it in the checkpoint, which is what is told
+        assert [each["value"] for each in asked.result["interrupts"]] == [{"sure?": kept, "picture": "/w=="}]
         await running.service.jobs.resume(name, HALF)
         assert await at_rest(place, name) == {name: "completed"}
     [fact] = await place.terminal()

@@ -49,7 +49,7 @@ class Agents:
             self.gates.check(declared.gate)
         graph = declared.graph.copy(update={"checkpointer": self._saver(claim)})
         ready = replace(given, input_payload=declared.input(given))
-        return Run(graph, ready, claim, emit, context=declared.context(given), callbacks=self.gates.handlers)
+        return Run(graph, ready, claim, emit, context=declared.context(given), gates=self.gates)
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless `open` would open a run of the job."""

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import structlog
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
+from langchain_core.tracers.context import register_configure_hook
 
 from executor.errors import GateClosed
 from executor.jobs import faults
@@ -24,8 +26,17 @@ CREDENTIALS = re.compile("//[^/@]*@")
 ADDRESSES = ("base", "url", "endpoint")  # how the fields end in which models keep their base URL
 
 
-class Gates:
-    """`handlers` are told by LangChain of each call of a model, wherever in a graph."""
+_watching: ContextVar[BaseCallbackHandler | None] = ContextVar("gates", default=None)
+# Not inherited, so that it comes after all others: what comes after one that raises, LangChain makes and never awaits.
+register_configure_hook(_watching, inheritable=False)
+
+
+class Gates(BaseCallbackHandler):
+    """LangChain tells it of each call of a model, wherever in a graph; what it raises before one, the call raises."""
+
+    raise_error = True
+    run_inline = True  # else LangChain makes a task for each event of each node
+    ignore_agent = ignore_chain = ignore_retriever = ignore_retry = ignore_custom_event = True
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         logging.getLogger(CALLBACKS).addFilter(_is_news)
@@ -33,7 +44,10 @@ class Gates:
         self._gates: dict[str, Gate] = {}
         self._calls: dict[UUID, str] = {}
         self._opened: set[str] = set()
-        self.handlers: list[BaseCallbackHandler] = [Entrance(self), Exit(self)]
+
+    def watch(self) -> None:
+        """Watch the calls that are made in this context, and in those that come from it."""
+        _watching.set(self)
 
     def check(self, name: str) -> None:
         """Raise GateClosed where no call would get through now; nobody becomes a probe by it."""
@@ -67,29 +81,6 @@ class Gates:
         elif faults.is_worlds(error):
             self._refused(name, error)
 
-    def _succeeded(self, name: str) -> None:
-        if self._gates[name].succeeded():
-            self._opened.add(name)
-
-    def _refused(self, name: str, error: BaseException) -> None:
-        gate = self._gates[name]
-        gate.refused(self._clock(), faults.retry_after(error, datetime.now(UTC)), type(error).__name__)
-        if gate.is_closed:
-            log.warning("a provider is away", gate=name, error=gate.last, probe_after=gate.wait(self._clock()))
-
-
-class Entrance(BaseCallbackHandler):
-    """Stops a call before it begins: what it raises, the call raises.
-
-    Not inline, since LangChain then leaves the others' coroutines behind; and no tokens come by it.
-    """
-
-    raise_error = True
-    ignore_llm = ignore_agent = ignore_chain = ignore_retriever = ignore_retry = ignore_custom_event = True
-
-    def __init__(self, gates: Gates) -> None:
-        self._gates = gates
-
     def on_chat_model_start(
         self,
         serialized: dict[str, Any],
@@ -100,25 +91,25 @@ class Entrance(BaseCallbackHandler):
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
         """A call is about to be made."""
-        self._gates.enter(name_of(serialized or {}, metadata or {}), run_id)
-
-
-class Exit(BaseCallbackHandler):
-    """Sees what became of a call."""
-
-    run_inline = True
-    ignore_chat_model = ignore_agent = ignore_chain = ignore_retriever = ignore_retry = ignore_custom_event = True
-
-    def __init__(self, gates: Gates) -> None:
-        self._gates = gates
+        self.enter(name_of(serialized or {}, metadata or {}), run_id)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
         """It was answered."""
-        self._gates.leave(run_id)
+        self.leave(run_id)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
         """It failed."""
-        self._gates.leave(run_id, error)
+        self.leave(run_id, error)
+
+    def _succeeded(self, name: str) -> None:
+        if self._gates[name].succeeded():
+            self._opened.add(name)
+
+    def _refused(self, name: str, error: BaseException) -> None:
+        gate = self._gates[name]
+        gate.refused(self._clock(), faults.retry_after(error, datetime.now(UTC)), type(error).__name__)
+        if gate.is_closed:
+            log.warning("a provider is away", gate=name, error=gate.last, probe_after=gate.wait(self._clock()))
 
 
 def _is_news(record: logging.LogRecord) -> bool:

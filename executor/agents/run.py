@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
+from executor.agents.gates import Gates
 from executor.agents.questions import passed_breakpoint, questions_of
 from executor.agents.state import as_json, last_text
 from executor.agents.steps import remaining_steps
@@ -36,11 +36,13 @@ class Run:
     emit: Callable[[EntryBody], None]
     control: RunControl = field(default_factory=RunControl)
     context: Any = None
-    callbacks: Sequence[BaseCallbackHandler] = ()
+    gates: Gates | None = None
     is_answer: bool = field(default=False, init=False)
 
     async def finish(self) -> Result:
         """Run to the end; raises Drained where `drain` stopped it between two steps, or whatever a node raises."""
+        if self.gates is not None:
+            self.gates.watch()
         begun = await self._begun()
         if begun is None:
             return await self._stream(self.job.input_payload, self._config | self._limited(self.job.recursion_limit))
@@ -118,11 +120,7 @@ class Run:
 
     @property
     def _config(self) -> RunnableConfig:
-        where: RunnableConfig = {
-            "configurable": {"thread_id": self.job.thread_id},
-            "metadata": {JOB: self.job.job_id},
-        }
-        return where | {"callbacks": list(self.callbacks)} if self.callbacks else where
+        return {"configurable": {"thread_id": self.job.thread_id}, "metadata": {JOB: self.job.job_id}}
 
     @staticmethod
     def _limited(steps: int | None) -> RunnableConfig:

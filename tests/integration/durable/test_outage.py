@@ -23,10 +23,11 @@ CLIENTS_RETRIES = 3  # what one call of OpenAI's client makes of a 503
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Probes that come soon."""
+def short(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
+    """Probes that come soon, and an outage that ends with its test."""
     monkeypatch.setattr(gate, "FIRST_DELAY", 0.2)
     monkeypatch.setattr(gate, "LONGEST_DELAY", 1.0)
+    monkeypatch.setattr(model, "outage", None)
 
 
 async def waits_for_provider(place: World, *jobs: str) -> bool:

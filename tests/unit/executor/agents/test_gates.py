@@ -61,7 +61,8 @@ NAME = "fake one http://here"
 
 
 async def call(model, gates):
-    return await model.ainvoke([HumanMessage("?")], {"callbacks": gates.handlers})
+    gates.watch()
+    return await model.ainvoke([HumanMessage("?")])
 
 
 async def fail(model, gates, error, times=1):
@@ -72,7 +73,8 @@ async def fail(model, gates, error, times=1):
 
 
 async def call_in_a_thread(model, gates):
-    return await asyncio.to_thread(model.invoke, [HumanMessage("?")], {"callbacks": gates.handlers})
+    gates.watch()
+    return await asyncio.to_thread(model.invoke, [HumanMessage("?")])
 
 
 @pytest.mark.parametrize("ask", [call, call_in_a_thread])
@@ -134,7 +136,7 @@ def test_the_gate_of_a_definition_is_the_one_that_its_model_comes_to(provider, a
     gates = Gates(Clock())
     for _ in range(REFUSALS):
         call_id = uuid4()
-        start = gates.handlers[0].on_chat_model_start
+        start = gates.on_chat_model_start
         start(model._serialized, [], run_id=call_id, metadata=dict(model._get_ls_params()))
         gates.leave(call_id, Refused(503))
     with pytest.raises(GateClosed):

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any, TypedDict
 
+import httpx2
 import pytest
 from langchain_openai import ChatOpenAI
 from langgraph.graph import START, StateGraph
@@ -84,7 +85,9 @@ async def test_a_graph_of_the_image_comes_to_the_gate_at_its_models_call(place: 
         job: str
         done: list[str]
 
-    chat = ChatOpenAI(model="gpt", base_url=model.url, api_key="x", max_retries=0)  # type: ignore[arg-type]
+    http = httpx2.AsyncClient()
+    options: Any = {"model": "gpt", "base_url": model.url, "api_key": "x", "http_async_client": http}
+    chat = ChatOpenAI(max_retries=0, **options)
 
     async def call(state: State) -> dict[str, Any]:
         return {"done": [str((await chat.ainvoke(f"Job {state['job']}.")).text)]}
@@ -93,7 +96,7 @@ async def test_a_graph_of_the_image_comes_to_the_gate_at_its_models_call(place: 
     built.add_node("call", call)
     built.add_edge(START, "call")
     jobs = [unique() for _ in range(gate.REFUSALS + 3)]
-    async with working(place.environment, built.compile(), EXECUTOR_MAX_ATTEMPTS="1"):
+    async with http, working(place.environment, built.compile(), EXECUTOR_MAX_ATTEMPTS="1"):
         model.outage = 429
         for each in jobs:
             await place.publish(job(each))

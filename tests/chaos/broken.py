@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 
 from contract import Env
+from tests.chaos.history import OUTAGE
+from tests.chaos.jobs import ASKING
 
 log = structlog.get_logger()
 LEFT_OPEN: list[Any] = []
@@ -28,11 +30,12 @@ class Bug:
     kinds: tuple[str, ...] = ()
     seconds: float = 12.0
     sql: str = ""
+    asking: float = ASKING
 
     def changes(self) -> dict[str, Any]:
         """Of the options of a run."""
         small = {"jobs": None, "calm": 5, "settle": 45.0, "pause": (2.0, 5.0)}
-        return {**small, "seconds": self.seconds, "kinds": self.kinds, "sql": self.sql}
+        return {**small, "seconds": self.seconds, "kinds": self.kinds, "sql": self.sql, "asking": self.asking}
 
 
 def _replace(of: Any, name: str, by: Any) -> None:
@@ -201,6 +204,47 @@ def stops_with_a_failure() -> None:
     _replace(app, "serve", failing)
 
 
+def questions_have_no_turns() -> None:
+    from executor.jobs import outcomes
+
+    _replace(outcomes, "_which", lambda asked: ",".join(sorted(question.id for question in asked)))
+
+
+def any_answer_is_taken() -> None:
+    from executor.jobs import answers
+
+    _replace(answers, "_check", lambda *_: None)
+
+
+def answers_are_given_to_any_question() -> None:
+    from langgraph.types import Command
+
+    from executor.agents.run import Run
+
+    def further(self: Run, begun: Any) -> Any:
+        given = next(iter(self.claim.answers.values()), None)
+        return Command(resume={each.id: given for each in begun.interrupts}) if self.claim.answers else None
+
+    _replace(Run, "_further", further)
+
+
+def answers_are_attempts() -> None:
+    from executor.ledger.sql import worker as sql
+
+    sql.FINISH = sql.FINISH.replace("attempts = attempts - (held.status = 'interrupted')::int", "attempts = attempts")
+
+
+def outages_are_not_waited_for() -> None:
+    os.environ[Env.EXECUTOR_RETRY_SECONDS] = "3"
+
+
+def there_is_no_gate() -> None:
+    from executor.jobs import gate
+
+    _replace(gate, "REFUSALS", sys.maxsize)
+
+
+OFTEN = 0.5
 NO_INDEX = "DROP INDEX jobs_one_begun_per_thread"
 BROKEN = {
     "two-ids": Bug(events_get_another_id, "one_terminal_event"),
@@ -220,6 +264,12 @@ BROKEN = {
     "indiscreet": Bug(secrets_are_logged, "secrets_stay_secret"),
     "unforeseen": Bug(something_is_not_foreseen, "no_bug_is_logged"),
     "shown-wrong": Bug(jobs_are_shown_as_running, "http_agrees"),
+    "untold": Bug(questions_have_no_turns, "questions_are_told", asking=OFTEN),
+    "unchecked": Bug(any_answer_is_taken, "answers_are_judged", asking=OFTEN),
+    "mixed-up": Bug(answers_are_given_to_any_question, "answers_are_taken_once", asking=OFTEN),
+    "counted": Bug(answers_are_attempts, "attempts_are_faults", asking=OFTEN),
+    "impatient": Bug(outages_are_not_waited_for, "one_terminal_event", (OUTAGE,), 30.0),
+    "gateless": Bug(there_is_no_gate, "outages_meet_no_storm", (OUTAGE,), 30.0),
 }
 
 

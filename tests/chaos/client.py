@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -17,7 +17,7 @@ from nats.js.client import JetStreamContext
 
 from executor.embedded.loopback import HOST
 from tests.chaos.history import TERMINAL, Asked, Entry, Fact, Live
-from tests.chaos.jobs import JOB, Order, placed, told
+from tests.chaos.jobs import JOB, Order, placed, said, told
 from tests.integration.world import World
 
 AWAY = (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError)
@@ -28,10 +28,11 @@ HEADERS = {"content-type": "application/cloudevents+json"}
 
 @dataclass
 class Client:
-    """Asks for jobs and follows what becomes of them, past any server that is away."""
+    """Asks for jobs and follows what becomes of them, past any server that is away; `hear` is told of what jobs ask."""
 
     world: World
     ports: Sequence[int]
+    hear: Callable[[Mapping[str, Any]], None]
     asked: dict[str, Asked] = field(default_factory=dict)
     facts: dict[int, Fact] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
@@ -108,6 +109,8 @@ class Client:
         self.facts[sequence] = fact
         if fact.word in TERMINAL:
             self.ended.setdefault(fact.about, fact.at)
+        if fact.asked:
+            self.hear(json.loads(message.data))
         self._search(message.data, f"the event {fact.id}")
 
     def _search(self, text: bytes, place: str) -> None:
@@ -162,5 +165,9 @@ class Client:
 def fact_of(body: bytes, word: str, at: float) -> Fact:
     """What an event says."""
     event = json.loads(body)
-    state = event.get("data", {}).get("result", {}).get("final_state")
-    return Fact(at, event["id"], word, event["subject"], told(state) if state else None)
+    data, about = event.get("data", {}), event["subject"]
+    fact = Fact(at, event["id"], word, about, attempts=data.get("attempts"))
+    if word == "interrupted":
+        return replace(fact, asked=tuple(each["id"] for each in data["interrupts"]), sorry="error" in data)
+    state = data.get("result", {}).get("final_state")
+    return replace(fact, told=told(state), said=said(state, about)) if state else fact

@@ -14,7 +14,8 @@ from executor.embedded.loopback import http_ok
 from executor.settings import FailpointName
 from tests.chaos.disk import Disk
 from tests.chaos.fleet import Slot, eventually
-from tests.chaos.history import GATE_FAULTS, SERVERS, Fault
+from tests.chaos.history import GATE_FAULTS, OUTAGE, SERVERS, Fault
+from tests.chaos.record import Record
 
 POINTS: tuple[FailpointName, ...] = get_args(FailpointName)
 PAUSE = (16.0, 20.0)  # past the lease of 15 s
@@ -23,17 +24,21 @@ ROLLOUT_SECONDS = 45.0
 DOWN = (0.2, 4.0)
 BROKEN = (1.0, 20.0)
 SLOW = 0.2
+AWAY = (10.0, 25.0)
+BACK = 40.0  # at least, so that other faults meet work
+REFUSALS = (503, 429)
 WORKER_KINDS = ("kill", "point", "pause", "rollout")
-KINDS = (*WORKER_KINDS, *SERVERS, *sorted(GATE_FAULTS))
+KINDS = (*WORKER_KINDS, *SERVERS, *sorted(GATE_FAULTS), OUTAGE)
 
 
 @dataclass
 class Storm:
-    """Faults on a fleet and its servers; the last of the workers is spared what ends or stops a worker."""
+    """Faults on a fleet, its servers and its provider; the last worker is spared what ends or stops one."""
 
     random: Random
     slots: Sequence[Slot]
     servers: Servers
+    provider: Record
     disk: Disk | None = None
     faults: list[Fault] = field(default_factory=list)
     _points: list[FailpointName] = field(default_factory=list)
@@ -65,6 +70,8 @@ class Storm:
             await self._fill()
         elif kind in SERVERS:
             await self._crash(kind)
+        elif kind == OUTAGE:
+            await self._refuse()
         else:
             await self._disturb(kind)
 
@@ -99,6 +106,14 @@ class Storm:
                 await server.kill()
                 await asyncio.sleep(self.random.uniform(*DOWN))
                 await server.start()
+
+    async def _refuse(self) -> None:
+        ended = max((fault.until for fault in self.faults if fault.kind == OUTAGE), default=0.0)
+        if self.provider.outage is None and time.time() > ended + BACK:
+            async with self._noted(OUTAGE, "provider"):
+                self.provider.outage = self.random.choice(REFUSALS)
+                await asyncio.sleep(self.random.uniform(*AWAY))
+                self.provider.outage = None
 
     async def _fill(self) -> None:
         if self.disk is not None and self.disk.server not in self._down:

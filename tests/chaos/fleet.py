@@ -17,7 +17,7 @@ from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.embedded.process import Process
 from tests.chaos.gate import Gate
 from tests.chaos.history import SERVERS, Exit, Vital
-from tests.chaos.record import Record
+from tests.chaos.record import Record, key_of
 
 STOP_SECONDS = 60.0
 SAMPLE_SECONDS = 2.0
@@ -105,7 +105,8 @@ class Slot:
             Env.NATS_URL: f"nats://{HOST}:{self.gates['nats'].port}",
             Env.POSTGRES_PORT: str(self.gates["postgres"].port),
             Env.DRAGONFLY_PORT: str(self.gates["dragonfly"].port),
-            Env.OPENAI_BASE_URL: self.record.url(self.worker),
+            Env.OPENAI_BASE_URL: self.record.url,
+            Env.OPENAI_API_KEY: key_of(self.worker, self.environment[Env.OPENAI_API_KEY]),
         }
         return {**self.environment, **own, **({Env.EXECUTOR_CRASH_AT: self.crash_at} if self.crash_at else {})}
 

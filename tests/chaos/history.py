@@ -1,20 +1,26 @@
 """What was asked, what was done to the service, and what came of it: values that the invariants judge."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 WORKER_FAULTS = frozenset({"kill", "point", "pause"})
 GATE_FAULTS = frozenset({"cut", "slow", "hold"})
 SERVERS = ("nats", "postgres", "dragonfly")
+OUTAGE = "outage"  # of the provider
+AWAKE = 10.0  # seconds after a pause in which the one call that was under way may come
+Kind = Literal["right", "again", "wrong", "refused", "late"]  # `wrong` is an answer of which only the graph can tell
 
 
 @dataclass(frozen=True)
 class Asked:
     """A job that was asked for, and what must become of it.
 
-    `steps` are the calls of the model that it takes, `place` its first message's place in the stream, None where it
-    came by HTTP, `letters` the reasons of its dead letters, `subject` what its events call it.
+    `steps` are the calls of the model that it takes, `asks` how many questions it asks people each time, `place` its
+    first message's place in the stream, None where it came by HTTP, `letters` the reasons of its dead letters,
+    `subject` what its events call it.
     """
 
     job: str
@@ -25,6 +31,7 @@ class Asked:
     place: int | None = None
     at: float = 0.0
     subject: str = ""
+    asks: tuple[int, ...] = ()
 
     @property
     def about(self) -> str:
@@ -45,13 +52,33 @@ class Call:
 
 @dataclass(frozen=True)
 class Fact:
-    """A message of the status stream; `told` is the conversation of a result: jobs and how many replies each got."""
+    """A message of the status stream; `told` is the conversation of a result: jobs and how many replies each got.
+
+    `said` are the words of answers in a result, `asked` the ids of questions, `sorry` that an answer was wrong.
+    """
 
     at: float
     id: str
     word: str
     about: str
     told: tuple[tuple[str, int], ...] | None = None
+    attempts: int | None = None
+    said: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    sorry: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's answer to some questions, and its HTTP status; `changed` is that it changed what the job shows."""
+
+    at: float
+    job: str
+    kind: Kind
+    status: int
+    questions: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +148,7 @@ class History:
     asked: Sequence[Asked] = ()
     calls: Sequence[Call] = ()
     facts: Sequence[Fact] = ()
+    answers: Sequence[Answer] = ()
     letters: Sequence[tuple[str, str]] = ()
     faults: Sequence[Fault] = ()
     exits: Sequence[Exit] = ()
@@ -130,3 +158,14 @@ class History:
     rest: Mapping[str, int] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, Live] = field(default_factory=dict)
+
+    def terminal(self) -> Iterator[Fact]:
+        """The events that end a job."""
+        return (fact for fact in self.facts if fact.word in TERMINAL)
+
+    def calls_of_jobs(self) -> dict[str, list[Call]]:
+        """The calls of each job, in their order."""
+        calls: dict[str, list[Call]] = defaultdict(list)
+        for call in sorted(self.calls, key=lambda call: call.at):
+            calls[call.job].append(call)
+        return calls

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
-from tests.chaos.history import TERMINAL, Asked, Call, Fact, Fault, History, Live, Vital
+from tests.chaos import patience
+from tests.chaos.history import AWAKE, OUTAGE, Asked, Call, Fact, Fault, History, Live, Vital
 
-AWAKE = 10.0  # seconds after a pause in which the one call that was under way may come
 SETTLED = 8.0  # seconds that Dragonfly must have been there before an end that is judged
 REDELIVERED = 20.0  # seconds after which a message comes again whose worker's connection to the ledger was held
+PROBED = 30.0  # seconds after an outage of the provider in which a gate may still be closed
 STEADY = 100.0  # seconds of a worker's life from which its memory is judged
 GROWTH_MB, GROWTH = 40.0, 1.15
 DESCRIPTORS = 16
@@ -21,7 +22,7 @@ Check = Callable[[History], Iterator[str]]
 def one_terminal_event(history: History) -> Iterator[str]:
     """Each job has one terminal event id, and it is of the word that was to be."""
     said: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for fact in _terminal(history):
+    for fact in history.terminal():
         said[fact.about].add((fact.id, fact.word))
     planned = {asked.about: asked.word for asked in history.asked}
     for about in sorted(planned.keys() | said.keys()):
@@ -32,7 +33,7 @@ def one_terminal_event(history: History) -> Iterator[str]:
 
 def published_once(history: History) -> Iterator[str]:
     """Each terminal event lies in the stream once."""
-    for identity, count in Counter(fact.id for fact in _terminal(history)).items():
+    for identity, count in Counter(fact.id for fact in history.terminal()).items():
         if count > 1:
             yield f"{identity}: {count} times"
 
@@ -40,7 +41,7 @@ def published_once(history: History) -> Iterator[str]:
 def committed_steps_stay(history: History) -> Iterator[str]:
     """Once a later step was called, no earlier one is, but for one call of a worker that was paused."""
     pauses = [fault for fault in history.faults if fault.kind == "pause"]
-    for job, calls in _calls(history).items():
+    for job, calls in history.calls_of_jobs().items():
         excused: set[Fault] = set()
         reached = -1
         for call in calls:
@@ -55,7 +56,7 @@ def committed_steps_stay(history: History) -> Iterator[str]:
 
 def repeats_are_excused(history: History) -> Iterator[str]:
     """A step is called again only where a fault hit the worker that had called it."""
-    for job, calls in _calls(history).items():
+    for job, calls in history.calls_of_jobs().items():
         for before, after in _repeats(calls):
             hit = (each for each in history.faults if each.hits(before.worker) or _wakes(each, after))
             if not any(each.overlaps(before.at - AWAKE, after.at) for each in hit):
@@ -65,7 +66,7 @@ def repeats_are_excused(history: History) -> Iterator[str]:
 def threads_take_turns(history: History) -> Iterator[str]:
     """Jobs of a thread run one after the other, never two at a time."""
     pauses = [fault for fault in history.faults if fault.kind == "pause"]
-    made = _calls(history)
+    made = history.calls_of_jobs()
     for thread, jobs in _threads(history).items():
         calls = sorted((call for asked in jobs for call in made.get(asked.job, ())), key=lambda call: call.at)
         turns = [call.job for call in calls if not any(_late(call, pause) for pause in pauses)]
@@ -77,7 +78,7 @@ def threads_take_turns(history: History) -> Iterator[str]:
 
 def threads_keep_their_order(history: History) -> Iterator[str]:
     """Jobs of a thread begin in the order of the stream, but for one whose first delivery may have been lost."""
-    began = {job: calls[0].at for job, calls in _calls(history).items()}
+    began = {job: calls[0].at for job, calls in history.calls_of_jobs().items()}
     for thread, jobs in _threads(history).items():
         placed = sorted((a for a in jobs if a.place is not None and a.job in began), key=lambda a: a.place or 0)
         for first, second in pairwise(placed):
@@ -88,7 +89,7 @@ def threads_keep_their_order(history: History) -> Iterator[str]:
 def results_are_whole(history: History) -> Iterator[str]:
     """A result holds the job's prompt once with all its replies, and those of its thread's jobs before it."""
     planned = {asked.job: asked for asked in history.asked}
-    for fact in _terminal(history):
+    for fact in history.terminal():
         if fact.told is None or fact.about not in planned:
             continue
         jobs = [job for job, _ in fact.told]
@@ -108,7 +109,7 @@ def streams_end(history: History) -> Iterator[str]:
 
     Twice where a worker learned so late of the outcome that it had written that another one had answered for it.
     """
-    ended = {fact.about: fact.at for fact in _terminal(history)}
+    ended = {fact.about: fact.at for fact in history.terminal()}
     latest = max(ended.values(), default=0.0)
     away = [fault for fault in history.faults if fault.touches("dragonfly") or fault.kind == "pause"]
     for asked in history.asked:
@@ -172,7 +173,7 @@ def no_bug_is_logged(history: History) -> Iterator[str]:
 
 def http_agrees(history: History) -> Iterator[str]:
     """`GET /jobs` shows each job with the word of its event."""
-    told = {fact.about: fact.word for fact in _terminal(history)}
+    told = {fact.about: fact.word for fact in history.terminal()}
     for asked in history.asked:
         if asked.about == asked.job and (shown := history.shown.get(asked.job)) != told.get(asked.job):
             yield f"{asked.job}: shown as {shown}, told as {told.get(asked.job)}"
@@ -196,6 +197,7 @@ INVARIANTS: Mapping[str, Check] = {
         secrets_stay_secret,
         no_bug_is_logged,
         http_agrees,
+        *patience.CHECKS,
     )
 }
 
@@ -206,27 +208,22 @@ def judge(history: History) -> dict[str, list[str]]:
 
 
 def recoveries(history: History) -> list[float]:
-    """Seconds from each end by SIGKILL to the next step, elsewhere, of a job that was at work there."""
-    ended = {fact.about: fact.at for fact in _terminal(history)}
+    """Seconds from each end by SIGKILL to the next step, elsewhere, of a job that was at work there.
+
+    Of a job that waited for a person or for the provider meanwhile it cannot be told.
+    """
+    patient = {asked.job for asked in history.asked if asked.asks}
+    outages = [fault for fault in history.faults if fault.kind == OUTAGE]
+    ended = {fact.about: fact.at for fact in history.terminal()}
     kills = {fault.target: fault.at for fault in history.faults if fault.kind in {"kill", "point"}}
     found = []
-    for job, calls in _calls(history).items():
-        for before, after in pairwise(calls):
+    for job, calls in history.calls_of_jobs().items():
+        for before, after in pairwise(calls if job not in patient else ()):
             killed = kills.get(before.worker)
-            if killed and before.at <= killed <= after.at and killed < ended.get(job, 0.0):
+            away = any(outage.overlaps(before.at - PROBED, after.at) for outage in outages)
+            if killed and before.at <= killed <= after.at and killed < ended.get(job, 0.0) and not away:
                 found.append(after.at - killed)
     return found
-
-
-def _terminal(history: History) -> Iterator[Fact]:
-    return (fact for fact in history.facts if fact.word in TERMINAL)
-
-
-def _calls(history: History) -> dict[str, list[Call]]:
-    calls: dict[str, list[Call]] = defaultdict(list)
-    for call in sorted(history.calls, key=lambda call: call.at):
-        calls[call.job].append(call)
-    return calls
 
 
 def _repeats(calls: Sequence[Call]) -> Iterator[tuple[Call, Call]]:
@@ -265,7 +262,7 @@ def _lost(history: History, start: float, end: float) -> bool:
 def _forgotten(history: History, planned: Mapping[str, Asked]) -> Iterator[str]:
     """Of two conversations of a thread the longer begins with the shorter: no job is lost from it or moved."""
     threads: dict[str, list[Fact]] = defaultdict(list)
-    for fact in _terminal(history):
+    for fact in history.terminal():
         if fact.told is not None and fact.about in planned:
             threads[planned[fact.about].thread].append(fact)
     for facts in threads.values():

@@ -11,10 +11,14 @@ from tests.chaos.history import Asked
 from tests.integration.world import BINARY, data, deep, enveloped, lone, writing
 
 JOB = re.compile(r"chaos-\d+-\d+")
+WORD = re.compile(rf"word-{JOB.pattern}-\d+")  # what an answer is known by in a result
 JOBS_OF_A_THREAD = 4
 THREADS_AT_ONCE = 5
 ON_A_THREAD = 0.35
 POISON = 0.05
+ASKING = 0.05
+BRANCHING = 0.5
+APPROVALS = {"write_file": {"allowed_decisions": ["approve", "edit", "reject"]}}
 CONTENT_TYPE = {"content-type": "application/json"}
 
 
@@ -33,8 +37,8 @@ class Order:
         return json.dumps(enveloped(other)).encode()
 
 
-def orders(seed: int) -> Iterator[Order]:
-    """Jobs without end, the same for the same seed."""
+def orders(seed: int, asking: float = ASKING) -> Iterator[Order]:
+    """Jobs without end, the same for the same seed; `asking` is the share of those that ask people."""
     random = Random(seed)  # noqa: S311 - makes jobs, guards nothing
     threads: list[list[str]] = [[] for _ in range(THREADS_AT_ONCE)]
     number = 0
@@ -43,10 +47,13 @@ def orders(seed: int) -> Iterator[Order]:
         job = f"chaos-{seed}-{number}"
         if random.random() < POISON:
             yield random.choice(POISONS)(job)
-        elif random.random() < ON_A_THREAD:
-            yield _good(random, job, _thread(random.choice(threads), job))
-        else:
-            yield _good(random, job, job)
+            continue
+        asks = random.random() < asking
+        if asks and random.random() < BRANCHING:
+            yield _branching(random, job)
+            continue
+        thread = _thread(random.choice(threads), job) if random.random() < ON_A_THREAD else job
+        yield (_approved if asks else _good)(random, job, thread)
 
 
 def _thread(begun: list[str], job: str) -> str:
@@ -61,12 +68,34 @@ def _thread(begun: list[str], job: str) -> str:
 def _good(random: Random, job: str, thread: str) -> Order:
     turns = _lone(random) if random.random() < 0.2 else _steps(random)
     definition = lone() if len(turns) == 1 else deep()
-    inside = data(job, *turns, definition=definition, **({} if thread == job else {"thread_id": thread}))
-    asked = Asked(job, thread, len(turns))
+    return _sent(random, Asked(job, thread, len(turns)), data(job, *turns, definition=definition))
+
+
+def _approved(random: Random, job: str, thread: str) -> Order:
+    """An agent that asks before each of its one to three calls, which may be of two tools at once."""
+    stops = [random.randint(1, 2) for _ in range(random.randint(1, 3))]
+    names = (f"/{word(job, number)}" for number in range(sum(stops)))
+    calls = [{"say": "a b", "call": [writing(next(names)) for _ in range(count)]} for count in stops]
+    asked = Asked(job, thread, len(calls) + 1, asks=(1,) * len(calls))
+    return _sent(random, asked, data(job, *calls, {"say": "Done."}, definition=deep(interrupt_on=APPROVALS)))
+
+
+def _branching(random: Random, job: str) -> Order:
+    """A graph of the image whose branches ask at once, between two calls of the model."""
+    count = random.randint(1, 3)
+    inside = data(job, {"say": "a b"}, {"say": "Done."}, definition={"graph": "branches"})
+    inside["input_payload"]["asks"] = count
+    return _sent(random, Asked(job, job, 2, asks=(count,)), inside)
+
+
+def _sent(random: Random, asked: Asked, inside: dict[str, Any]) -> Order:
+    """The job in one of the forms in which events come."""
+    shared = asked.thread != asked.job
+    inside |= {"thread_id": asked.thread} if shared else {}
     if random.random() < 0.3:
-        return Order(asked, json.dumps(inside).encode(), BINARY | {"ce-id": job} | CONTENT_TYPE)
+        return Order(asked, json.dumps(inside).encode(), BINARY | {"ce-id": asked.job} | CONTENT_TYPE)
     structured = json.dumps(enveloped(inside)).encode()
-    return Order(asked, structured, {}, by_http=thread == job and random.random() < 0.15)
+    return Order(asked, structured, {}, by_http=not shared and random.random() < 0.15)
 
 
 def _lone(random: Random) -> list[dict[str, Any]]:
@@ -126,6 +155,18 @@ def about(messages: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     last = max(place for place, message in enumerate(messages) if message["role"] == "user")
     found = JOB.search(json.dumps(messages[last]))
     return found[0] if found else "", sum(message["role"] == "assistant" for message in messages[last:])
+
+
+def word(job: str, number: int) -> str:
+    """A word that nobody else says."""
+    return f"word-{job}-{number}"
+
+
+def said(state: Mapping[str, Any], job: str) -> tuple[str, ...]:
+    """The job's words in a final state, once for each tool's result and each answer that a graph kept."""
+    results = [message["data"].get("content") for message in state.get("messages", ()) if message["type"] == "tool"]
+    words = [each for result in [*results, *state.get("done", ())] for each in sorted({*WORD.findall(str(result))})]
+    return tuple(each for each in words if each.startswith(f"word-{job}-"))
 
 
 def told(state: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:

@@ -1,4 +1,4 @@
-"""The scripted model, which keeps a record of who called it for which step of which job."""
+"""The scripted model, which keeps a record of who called it for which step of which job, and can be away."""
 
 import time
 from collections.abc import AsyncIterator
@@ -18,16 +18,24 @@ REFUSED = 400
 
 
 class Record:
-    """All calls; each worker has a URL of its own."""
+    """All calls; each worker has a key of its own, and all have one URL, so that their gates have one name.
+
+    While `outage` is an HTTP status, every request is refused with it.
+    """
 
     def __init__(self, port: int) -> None:
-        self._port = port
         self._model = Model(port)
+        self.url = self._model.url
         self.calls: list[Call] = []
 
-    def url(self, worker: str) -> str:
-        """For OPENAI_BASE_URL."""
-        return f"http://{HOST}:{self._port}/{worker}/v1"
+    @property
+    def outage(self) -> int | None:
+        """What every request is refused with."""
+        return self._model.outage
+
+    @outage.setter
+    def outage(self, status: int | None) -> None:
+        self._model.outage = status
 
     async def complete(self, request: Request) -> Response:
         """Answer as the scripted model does; an answer that quotes the key really does."""
@@ -38,9 +46,14 @@ class Record:
             return Response(status_code=REFUSED)
         answer = await self._model.complete(request)
         refused = answer.status_code >= REFUSED
-        self.calls.append(Call(at, request.path_params["worker"], job, step, refused))
-        key = request.headers["authorization"].removeprefix("Bearer ").encode()
-        return Response(bytes(answer.body).replace(b"{key}", key), answer.status_code) if refused else answer
+        key = request.headers["authorization"].removeprefix("Bearer ")
+        self.calls.append(Call(at, key.rpartition("-")[2], job, step, refused))
+        return Response(bytes(answer.body).replace(b"{key}", key.encode()), answer.status_code) if refused else answer
+
+
+def key_of(worker: str, key: str) -> str:
+    """The key by which a worker is known."""
+    return f"{key}-{worker}"
 
 
 @asynccontextmanager
@@ -48,5 +61,5 @@ async def recorded() -> AsyncIterator[Record]:
     """The model server on a free port, closed at the end."""
     with create_server((HOST, 0), backlog=500) as listener:
         record = Record(listener.getsockname()[1])
-        async with serving(listener, Route("/{worker}/v1/chat/completions", record.complete, methods=["POST"])):
+        async with serving(listener, Route("/v1/chat/completions", record.complete, methods=["POST"])):
             yield record

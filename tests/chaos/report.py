@@ -39,6 +39,7 @@ class Report:
             "model_calls": len(self.history.calls),
             "workers_started": len({vital.worker for vital in self.history.vitals}),
             "outcomes": dict(Counter(asked.word for asked in self.history.asked)),
+            "answers": dict(Counter(answer.kind for answer in self.history.answers)),
             "faults": dict(sorted(Counter(_named(fault.kind) for fault in self.history.faults).items())),
             "jobs_per_second": {"calm": round(self.figures.calm, 1), "storm": round(self.figures.storm, 1)},
             "throughput_share": round(self.figures.storm / self.figures.calm, 2) if self.figures.calm else None,
@@ -65,7 +66,9 @@ class Report:
         calls = [call for call in self.history.calls if call.job == job]
         workers = {call.worker for call in calls}
         told = [(call.at, f"step {call.step} by {call.worker}") for call in calls]
-        told += [(fact.at, f"{fact.word} {fact.told or ''}") for fact in self.history.facts if fact.about == job]
+        facts = [fact for fact in self.history.facts if fact.about == job]
+        told += [(fact.at, f"{fact.word} {fact.told or fact.asked or ''}") for fact in facts]
+        told += [(answer.at, f"answered: {answer}") for answer in self.history.answers if answer.job == job]
         told += [(asked.at, f"asked for: {asked}") for asked in self.history.asked if asked.job == job]
         for fault in self.history.faults:
             if any(fault.hits(worker) for worker in workers):

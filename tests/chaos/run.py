@@ -24,7 +24,9 @@ from tests.chaos.disk import small_disk
 from tests.chaos.faults import Storm
 from tests.chaos.fleet import Slot, fleet
 from tests.chaos.history import Fault, History
-from tests.chaos.jobs import Order, orders
+from tests.chaos.jobs import ASKING, Order, orders
+from tests.chaos.logs import bugs, leaks
+from tests.chaos.people import People
 from tests.chaos.record import Record, recorded
 from tests.integration.world import World
 
@@ -33,7 +35,7 @@ LATER = 0.1  # of the jobs: again when they have ended
 CONFLICT = 0.03
 ATTEMPTS = "20"  # so that no job is given up because it was hit too often
 LOOK = 0.25
-ERROR = '"level": "error"'
+GRAPHS = Path(__file__).with_name("langgraph.json")
 Say = Callable[[str], None]
 
 
@@ -53,6 +55,7 @@ class Options:
     disk: str | None = None
     broken: str | None = None
     sql: str = ""
+    asking: float = ASKING
     keep: Path | None = None
 
 
@@ -71,6 +74,7 @@ class Scene:
 
     options: Options
     client: Client
+    people: People
     slots: list[Slot]
     storm: Storm
     source: Iterator[Order]
@@ -140,7 +144,8 @@ class Scene:
 async def chaos(options: Options, say: Say) -> tuple[History, Figures]:
     """All that happened in a run."""
     async with staged(options, say) as (scene, record, folder):
-        await _act(scene)
+        async with scene.people.attending():
+            await _act(scene)
         rest = await scene.client.rest()
         shown, live, letters = await scene.client.shown(), await scene.client.live(), await scene.client.letters()
         await asyncio.gather(*(slot.close() for slot in scene.slots))
@@ -150,12 +155,13 @@ async def chaos(options: Options, say: Say) -> tuple[History, Figures]:
             asked=list(scene.client.asked.values()),
             calls=record.calls,
             facts=list(scene.client.facts.values()),
+            answers=scene.people.answers,
             letters=letters,
             faults=[*scene.storm.faults, *ends],
             exits=exits,
             vitals=[vital for slot in scene.slots for vital in slot.vitals],
-            leaks=[*scene.client.leaks, *_leaks(folder, scene.client.secrets)],
-            bugs=_bugs(folder),
+            leaks=[*scene.client.leaks, *leaks(folder, scene.client.secrets)],
+            bugs=bugs(folder),
             rest=rest,
             shown=shown,
             live=live,
@@ -230,9 +236,12 @@ async def staged(options: Options, say: Say) -> AsyncIterator[tuple[Scene, Recor
             )
         )
         random = Random(options.seed)  # noqa: S311 - chooses faults, guards nothing
-        client = Client(place, [slot.port for slot in slots], secrets=_spelled(key, servers.postgres.password))
-        storm = Storm(Random(options.seed + 1), slots, servers, disk)  # noqa: S311 - the same
-        yield Scene(options, client, slots, storm, orders(options.seed), random, say), record, folder
+        ports = [slot.port for slot in slots]
+        people = People(ports, Random(options.seed + 2))  # noqa: S311 - the same
+        client = Client(place, ports, people.hear, secrets=_spelled(key, servers.postgres.password))
+        storm = Storm(Random(options.seed + 1), slots, servers, record, disk)  # noqa: S311 - the same
+        source = orders(options.seed, options.asking)
+        yield Scene(options, client, people, slots, storm, source, random, say), record, folder
 
 
 @asynccontextmanager
@@ -265,6 +274,7 @@ def _environment(servers: embedded.Servers, key: str) -> dict[str, str]:
         Env.NATS_CONSUMER_GROUP: CONSUMER,
         Env.OPENAI_API_KEY: key,
         Env.EXECUTOR_MAX_ATTEMPTS: ATTEMPTS,
+        Env.EXECUTOR_GRAPHS: str(GRAPHS),
         "PATH": os.environ["PATH"],
     }
     return servers.environment() | own
@@ -272,16 +282,3 @@ def _environment(servers: embedded.Servers, key: str) -> dict[str, str]:
 
 def _spelled(*words: str) -> list[str]:
     return [form for word in words for form in {word, quote(word, safe="")}]
-
-
-def _leaks(folder: Path, words: Sequence[str]) -> list[str]:
-    return [f"{log.name} holds a secret" for log in folder.glob("*.log") for word in words if word in _text(log)]
-
-
-def _bugs(folder: Path) -> list[str]:
-    lines = ((log.name, line) for log in sorted(folder.glob("*.log")) for line in _text(log).splitlines())
-    return [f"{name}: {line[:300]}" for name, line in lines if ERROR in line]
-
-
-def _text(log: Path) -> str:
-    return log.read_text(errors="replace")

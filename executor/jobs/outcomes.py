@@ -99,10 +99,10 @@ def _again(claim: Claim | None) -> str:
 
 
 def _which(asked: Sequence[Question]) -> str:
-    """Each time that a job is interrupted is a fact of its own, also where it asks the same again."""
+    """Each time that a job is interrupted is a fact of its own, also where any of it is asked again."""
     ids = ",".join(sorted(question.id for question in asked))
-    turn = max((question.turn for question in asked), default=1)
-    return ids if turn == 1 else f"{ids}:{turn}"
+    again = sum(question.turn - 1 for question in asked)
+    return f"{ids}:{again + 1}" if again else ids
 
 
 def _may_go_on(header: str) -> bool:

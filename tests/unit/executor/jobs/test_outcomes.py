@@ -86,6 +86,15 @@ def test_the_same_question_asked_again_is_a_fact_of_its_own_with_its_turn_and_wh
     )
 
 
+def test_of_several_questions_each_that_is_asked_again_makes_a_fact_of_its_own():
+    asked = [{"value": "sure?", "id": name} for name in "pq"]
+    ids = []
+    for turns in ((1, 1), (2, 1), (2, 2), (3, 2)):
+        claim = replace(CLAIM, questions=tuple(map(Question, "pq", turns)))
+        ids.append(OUTCOMES.ended(JOB, claim, Interrupted(asked), seconds=1).messages[0].id)
+    assert ids == [f"j%2F1:interrupted:p,q{turn}" for turn in ("", ":2", ":3", ":4")]
+
+
 def test_a_question_that_is_still_open_keeps_its_turn():
     claim = replace(CLAIM, questions=(Question("q", 3),))
     outcome = OUTCOMES.ended(JOB, claim, Interrupted([{"value": "sure?", "id": "q"}]), seconds=1)

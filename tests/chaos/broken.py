@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -234,6 +235,17 @@ def answers_are_attempts() -> None:
     sql.FINISH = sql.FINISH.replace("attempts = attempts - (held.status = 'interrupted')::int", "attempts = attempts")
 
 
+def wrong_answers_fail() -> None:
+    from executor.jobs import verdict
+
+    import_module("executor.worker.processor")  # it has the class, before its name is another's
+
+    def failed(kind: str, message: str) -> Any:
+        return verdict.Failure(verdict.EXHAUSTED, kind, message, retryable=False)
+
+    _replace(verdict, "AskAgain", failed)
+
+
 def outages_are_not_waited_for() -> None:
     os.environ[Env.EXECUTOR_RETRY_SECONDS] = "3"
 
@@ -268,6 +280,7 @@ BROKEN = {
     "unchecked": Bug(any_answer_is_taken, "answers_are_judged", asking=OFTEN),
     "mixed-up": Bug(answers_are_given_to_any_question, "answers_are_taken_once", asking=OFTEN),
     "counted": Bug(answers_are_attempts, "attempts_are_faults", asking=OFTEN),
+    "unforgiving": Bug(wrong_answers_fail, "one_terminal_event", asking=OFTEN),
     "impatient": Bug(outages_are_not_waited_for, "one_terminal_event", (OUTAGE,), 30.0),
     "gateless": Bug(there_is_no_gate, "outages_meet_no_storm", (OUTAGE,), 30.0),
 }

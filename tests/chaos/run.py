@@ -179,7 +179,7 @@ async def _act(scene: Scene) -> None:
 
     passed("start")
     await scene.submit(options.calm, None)
-    await scene.wait_for(0)
+    await scene.wait_for(0, time.monotonic() + options.settle)
     scene.figures.calm = _rate(sorted(scene.client.ended.values()))
     passed("calm")
     async with scene.storm.raging(options.kinds, options.pause):

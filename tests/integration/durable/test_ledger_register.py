@@ -110,3 +110,15 @@ async def test_jobs_are_listed_newest_first_page_by_page_by_status(lab):
     assert [lab.named(job.job_id) for job in first] == ["c", "b"]
     assert lab.named(rest[0].job_id) == "a"
     assert all(job.status == "running" for job in rest)
+
+
+async def test_jobs_are_listed_by_thread_and_time(lab):
+    for name in ("a@t", "b@t", "c"):
+        await lab.finish(await lab.begin(name))
+    a, b = [await lab.register.job(lab.id(name)) for name in ("a", "b")]
+    got = [
+        [lab.named(job.job_id) for job in await lab.register.jobs(9, JobFilter(thread_id=a.thread_id, **more))]
+        for more in ({}, {"since": b.created_at}, {"until": b.created_at}, {"status": "failed"})
+    ]
+    assert got == [["b", "a"], ["b"], ["a"], []]
+    assert await lab.register.jobs(9, JobFilter(thread_id="no\0thread")) == []

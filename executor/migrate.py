@@ -1,4 +1,8 @@
-"""Migrations: plain SQL files in order, once, under a lock; then LangGraph's own tables by LangGraph's own set-up."""
+"""Migrations: plain SQL files in order, once, under a lock; then LangGraph's own tables by LangGraph's own set-up.
+
+A file is one transaction. One whose first line says that it is outside a transaction makes indexes while the
+service goes on: each statement is a commit, and may be repeated where the last run was interrupted.
+"""
 
 import hashlib
 import re
@@ -27,6 +31,13 @@ CONNECT_SECONDS = 10
 LONGEST_PAUSE = 10.0
 FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.up\.sql$")
 
+COMMENT = re.compile(r"--.*")
+OUTSIDE = "-- outside a transaction"
+INDEX = re.compile(r"CREATE(?: UNIQUE)? INDEX CONCURRENTLY IF NOT EXISTS (\w+)\b")
+
+# What an interrupted build leaves is there, costs every write and serves no query.
+INVALID = "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid"
+
 RECORD = """
 CREATE TABLE IF NOT EXISTS executor_migrations (
     version    integer     PRIMARY KEY,
@@ -50,12 +61,30 @@ class Migration:
         """SHA-256 of the statements."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is applied outside a transaction."""
+        return self.sql.partition("\n")[0].rstrip() == OUTSIDE
+
+    def indexes(self) -> list[tuple[str, str]]:
+        """The index that each statement makes, and the statement; raises Misconfigured for any other."""
+        statements = [each.strip() for each in COMMENT.sub("", self.sql).split(";")]
+        return [(self._index(statement), statement) for statement in statements if statement]
+
+    def _index(self, statement: str) -> str:
+        if match := INDEX.match(statement):
+            return match[1]
+        raise Misconfigured(
+            f"migration {self.version:04}: outside a transaction is only CREATE INDEX CONCURRENTLY IF NOT EXISTS,"
+            f" not: {statement[:80]}"
+        )
+
 
 def migrate(settings: PostgresSettings, folder: Path, patience: float = PATIENCE) -> list[str]:
     """Bring the database to the newest version; returns the names that were applied now.
 
-    A failing file leaves no trace of itself. Raises TryAgain where there is no connection within `patience` seconds,
-    Misconfigured, or psycopg's error with the file's name as a note.
+    A failing file leaves no trace of itself, or an index that the next run makes again. Raises TryAgain where there is
+    no connection within `patience` seconds, Misconfigured, or psycopg's error with the file's name as a note.
     """
     wanted = read(folder)
     with _connect(settings, patience) as connection, _locked(connection):
@@ -87,7 +116,10 @@ def _read(path: Path) -> Migration:
     match = FILE.match(path.name)
     if match is None:
         raise Misconfigured(f"{path.name}: a migration is named NNNN_name.up.sql")
-    return Migration(int(match[1]), match[2], path.read_text(encoding="utf-8"))
+    migration = Migration(int(match[1]), match[2], path.read_text(encoding="utf-8"))
+    if migration.is_outside:
+        migration.indexes()  # refused before anything is applied
+    return migration
 
 
 def _connect(settings: PostgresSettings, patience: float) -> psycopg.Connection[DictRow]:
@@ -154,8 +186,11 @@ def _pending(connection: psycopg.Connection[DictRow], wanted: list[Migration]) -
 def _apply(connection: psycopg.Connection[DictRow], migration: Migration) -> bool:
     log.info("applying migration", version=migration.version, name=migration.name)
     try:
+        if migration.is_outside:
+            _make_indexes(connection, migration)
         with connection.transaction():
-            connection.execute(migration.sql.encode())
+            if not migration.is_outside:
+                connection.execute(migration.sql.encode())
             connection.execute(
                 "INSERT INTO executor_migrations (version, name, digest) VALUES (%s, %s, %s)",
                 [migration.version, migration.name, migration.digest],
@@ -164,6 +199,15 @@ def _apply(connection: psycopg.Connection[DictRow], migration: Migration) -> boo
         error.add_note(f"in migration {migration.version:04}_{migration.name}")
         raise
     return True
+
+
+def _make_indexes(connection: psycopg.Connection[DictRow], migration: Migration) -> None:
+    connection.execute("SET statement_timeout = 0")  # a role's own is meant for queries
+    for name, statement in migration.indexes():
+        if _fetch(connection, INVALID, name):
+            log.warning("made again: its making was interrupted", index=name)
+            connection.execute(f"DROP INDEX CONCURRENTLY {name}".encode())
+        connection.execute(statement.encode())
 
 
 def _fetch(connection: psycopg.Connection[DictRow], query: str, *values: object) -> list[DictRow]:

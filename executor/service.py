@@ -11,18 +11,20 @@ from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Ledger, Register
+from executor.ledger import Ledger, Register, Sweeps
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
 from executor.worker.admission import Admission
 from executor.worker.failpoints import with_failpoint
 from executor.worker.leases import Leases
+from executor.worker.left_behind import LeftBehind
 from executor.worker.orphans import Orphans
 from executor.worker.outbox import Outbox
 from executor.worker.processor import Processor
 from executor.worker.retention import Retention
 from executor.worker.stream_ends import StreamEnds
+from executor.worker.sweeps import Sweep, keep_sweeping
 from executor.worker.thread_order import ThreadOrder
 from executor.worker.worker import Worker
 
@@ -41,6 +43,7 @@ class Resources:
     broker: Broker
     ledger: Ledger
     register: Register
+    sweeps: Sweeps
 
 
 class Service:
@@ -53,9 +56,11 @@ class Service:
         self._gates = agents.gates
         self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
         self._leases = Leases(resources.ledger)
-        self._retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
+        retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
         stream_ends = StreamEnds(resources.progress, resources.reader)
-        self._orphans = Orphans(resources.broker, resources.ledger, self._outbox, outcomes, stream_ends)
+        orphans = Orphans(resources.broker, resources.sweeps, self._outbox, outcomes, stream_ends)
+        left_behind = LeftBehind(resources.sweeps, self._outbox)
+        self._sweeps = [*left_behind.sweeps(), retention.sweep(), orphans.sweep()]
         self.jobs = JobService(
             resources.register,
             self._outbox,
@@ -101,9 +106,7 @@ class Service:
         """Work until `stop`, and hand over; raises ExecutorError where the broker is lost for good."""
         async with asyncio.TaskGroup() as group:
             beside = [
-                group.create_task(self._outbox.sweep(), name="sweep"),
-                group.create_task(self._retention.run(), name="retention"),
-                group.create_task(self._orphans.run(), name="orphans"),
+                *(self._sweep_in(group, sweep) for sweep in self._sweeps),
                 group.create_task(self._call_off(), name="cancellations"),
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
@@ -111,6 +114,9 @@ class Service:
             await self._worker.run(stop)
             for task in beside:
                 task.cancel()
+
+    def _sweep_in(self, group: asyncio.TaskGroup, sweep: Sweep) -> asyncio.Task[None]:
+        return group.create_task(keep_sweeping(sweep, self._resources.sweeps), name=sweep.name)
 
     async def _call_off(self) -> None:
         """End the jobs that somebody wants ended: here at once, elsewhere by way of the ledger."""

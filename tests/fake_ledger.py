@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.answers import NotAsked
 from executor.jobs.job import (
+    EVERY_JOB,
     TERMINAL,
     Blocked,
     Busy,
@@ -18,6 +19,7 @@ from executor.jobs.job import (
     Finished,
     Identity,
     Job,
+    JobFilter,
     Message,
     NotClaimed,
     Origin,
@@ -79,6 +81,7 @@ class FakeLedger:
     outbox: dict[str, Promised] = field(default_factory=dict)
     now: float = 0.0
     down: set[str] = field(default_factory=set)
+    leases: dict[str, float] = field(default_factory=dict)
 
     async def claim(
         self,
@@ -190,6 +193,19 @@ class FakeLedger:
         due = [job_id for job_id, row in self.rows.items() if row.due and row.due <= self.time]
         return [self._wake(job_id) for job_id in due]
 
+    async def take(self, name: str, seconds: float) -> bool:
+        await self._call("take")
+        if self.leases.get(name, self.now) > self.now:
+            return False
+        self.leases[name] = self.now + seconds
+        self.journal.append(("take", name))
+        return True
+
+    async def forgotten(self) -> list[Wake]:
+        await self._call("forgotten")
+        threads = sorted({row.thread for row in self.rows.values()})
+        return [self._wake(job_id) for thread in threads for job_id in self._next(thread)[:1]]
+
     async def unknown(self, after: int, before: int) -> list[int]:
         known = {row.sequence for row in self.rows.values()}
         return [sequence for sequence in range(after + 1, before) if sequence not in known]
@@ -214,11 +230,11 @@ class FakeLedger:
         row = self.rows.get(job_id)
         return None if row is None else _shown(job_id, row)
 
-    async def jobs(self, limit: int, status: str | None = None, before: Job | None = None) -> list[Job]:
+    async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         await self._call("jobs")
         newest = sorted(self.rows, reverse=True)
         shown = [_shown(job_id, self.rows[job_id]) for job_id in newest if not before or job_id < before.job_id]
-        return [job for job in shown if status in (None, job.status)][:limit]
+        return [job for job in shown if _is_listed(job, only)][:limit]
 
     async def resume(self, job_id: str, answer: object, key: str | None = None) -> Wake | None:  # noqa: ARG002
         if self.rows[job_id].status != "interrupted":
@@ -300,6 +316,12 @@ class FakeLedger:
     def _promise(self, job_id: str | None, messages: Iterable[Message]) -> None:
         for message in messages:
             self.outbox.setdefault(message.id, Promised(message, job_id))
+
+
+def _is_listed(job: Job, only: JobFilter) -> bool:
+    given = {"status": only.status, "thread_id": only.thread_id}
+    is_in_time = (only.since or EPOCH) <= job.created_at and (only.until is None or job.created_at < only.until)
+    return is_in_time and all(value in (None, getattr(job, name)) for name, value in given.items())
 
 
 def _shown(job_id: str, row: Row) -> Job:

@@ -2,18 +2,19 @@
 
 import base64
 import binascii
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import AwareDatetime, BaseModel
 
 from executor.api.json_response import Json
 from executor.api.paths import JobId
 from executor.api.problems import Problem
 from executor.api.state import State
 from executor.jobs.answers import NotAsked, WrongAnswer
-from executor.jobs.job import TERMINAL, Job
+from executor.jobs.job import TERMINAL, Job, JobFilter
 
 Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
 
@@ -24,6 +25,16 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     409: {"description": "The job is in no state for that"},
     422: {"description": "The answer cannot be right; the document says which field is wrong"},
 }
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which jobs a list shows: created at `since` or later, and before `until`, both with their offset from UTC."""
+
+    status: Status | None = None
+    thread_id: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 class Answer(BaseModel):
@@ -43,7 +54,7 @@ def router(state: State) -> APIRouter:
 def _tell(routes: APIRouter, state: State) -> None:
     @routes.get("/jobs")
     async def jobs(
-        status: Status | None = None,
+        only: Annotated[Filters, Depends()],
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> Json:
@@ -52,7 +63,7 @@ def _tell(routes: APIRouter, state: State) -> None:
         before = await register.job(_decoded(cursor)) if cursor else None
         if cursor and before is None:
             raise Problem(HTTPStatus.BAD_REQUEST, "cursor: is not one of ours, or its job has expired", field="cursor")
-        page = await register.jobs(limit, status, before)
+        page = await register.jobs(limit, JobFilter(**asdict(only)), before)
         following = _encoded(page[-1].job_id) if len(page) == limit else None
         return Json({"jobs": [shown(job) for job in page], "next": following})
 

@@ -13,7 +13,18 @@ import structlog
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
-from executor.jobs.job import TERMINAL, CalledOff, Job, JobRequest, Message, Origin, Submission, Wake
+from executor.jobs.job import (
+    EVERY_JOB,
+    TERMINAL,
+    CalledOff,
+    Job,
+    JobFilter,
+    JobRequest,
+    Message,
+    Origin,
+    Submission,
+    Wake,
+)
 from executor.jobs.outcomes import Outcomes
 from executor.worker.outbox import Outbox
 from executor.worker.stream_ends import StreamEnds
@@ -34,7 +45,7 @@ class Register(Protocol):
     async def job(self, job_id: str) -> Job | None:
         """The job of this id."""
 
-    async def jobs(self, limit: int, status: str | None = None, before: Job | None = None) -> list[Job]:
+    async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         """The newest first."""
 
     async def resume(self, job_id: str, answer: Any, key: str | None = None) -> Wake | None:

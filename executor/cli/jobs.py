@@ -59,11 +59,13 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.option("--status", help="Only those of this status.")
+@click.option("--thread", "thread_id", help="Only those of this thread.")
+@click.option("--since", help="Only those created then or later: a time as in 2026-12-31T12:00:00Z.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
 @url_option
-def list_jobs(status: str | None, limit: int, url: str) -> None:
+def list_jobs(limit: int, url: str, **only: str | None) -> None:
     """The newest jobs first."""
-    query = {"limit": limit} | ({"status": status} if status else {})
+    query = {"limit": limit} | {name: value for name, value in only.items() if value}
     with _client(url) as client:
         for job in _checked(client.get("/jobs", params=query))["jobs"]:
             click.echo(f"{job['created_at'][:19]}  {job['status']:<12} {job['attempts']}  {job['job_id']}")

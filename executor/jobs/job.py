@@ -249,6 +249,19 @@ class Job:
 
 
 @dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list shows; what is None does not matter. Created at `since` or later, and before `until`."""
+
+    status: str | None = None
+    thread_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERY_JOB = JobFilter()
+
+
+@dataclass(frozen=True)
 class Submission:
     """A job that is about to be published, and the message that will ask for it.
 

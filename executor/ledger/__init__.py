@@ -6,5 +6,6 @@ nothing. Time is the database's. No decision about a job may come in, but for wh
 
 from executor.ledger.ledger import Ledger
 from executor.ledger.register import Register
+from executor.ledger.sweeps import Sweeps
 
-__all__ = ["Ledger", "Register"]
+__all__ = ["Ledger", "Register", "Sweeps"]

@@ -32,6 +32,7 @@ from executor.postgres.pool import Connection, Pool, connected, fetch, transacti
 from executor.values import escaped
 
 LARGE_BYTES = 256 << 10  # such an outcome goes alone
+LET_PASS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,8 @@ class Ledger:
     async def let_pass(self, gates: Sequence[str]) -> None:
         """Let all go on that wait at gates which have opened."""
         async with connected(self._pool) as connection:
-            await connection.execute(sql.OPENED, {"gates": list(gates)})
+            while len(await fetch(connection, sql.OPENED, {"gates": gates})) == LET_PASS_AT_ONCE:
+                pass
 
     async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
         """Write the outcome and promise its messages in one commit; raises LeaseLost where the job is another's.
@@ -237,26 +239,6 @@ class Ledger:
         async with connected(self._pool) as connection:
             await connection.execute(sql.PUBLISHED, {"ids": [message.id for message in messages]})
 
-    async def overdue(self) -> list[Message]:
-        """Up to a hundred messages that were promised half a minute ago and are not marked."""
-        async with connected(self._pool) as connection:
-            return [Message(**row) for row in await fetch(connection, sql.OVERDUE, {})]
-
-    async def wakes(self) -> list[Wake]:
-        """Wake whose time has come and whose thread is free; also those woken long ago that nobody began with."""
-        async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.WAKE_DUE, {}) + await fetch(connection, sql.WAKE_AGAIN, {})
-        return [Wake(**row) for row in rows]
-
-    async def orphans(self, first: int) -> list[tuple[str, Claim]]:
-        """Claim up to a hundred jobs that nobody has, and whose messages lay before the stream's first; their threads.
-
-        One that waits in the ledger needs no message, and is none of them.
-        """
-        async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.ORPHANS, {"lease": self._lease, "first": first})
-        return [(row.pop("thread_id"), Claim(elapsed=0.0, **row)) for row in rows]
-
     async def unknown(self, after: int, before: int) -> list[int]:
         """The places in the stream between the two that no job of the ledger came from."""
         async with connected(self._pool) as connection:
@@ -272,7 +254,7 @@ class Ledger:
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
-            await connection.execute("SELECT FROM jobs, outbox, checkpoints LIMIT 0")
+            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps LIMIT 0")
 
 
 def _claim(row: dict[str, Any]) -> Claim:

@@ -7,7 +7,17 @@ from typing import Any
 import psycopg
 
 from executor.jobs.answers import NotAsked, Question, WrongAnswer, chosen
-from executor.jobs.job import TERMINAL, CalledOff, Job, Message, Origin, Submission, Wake
+from executor.jobs.job import (
+    EVERY_JOB,
+    TERMINAL,
+    CalledOff,
+    Job,
+    JobFilter,
+    Message,
+    Origin,
+    Submission,
+    Wake,
+)
 from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
 from executor.ledger.sql import people as sql
 from executor.ledger.sql.worker import PROMISE
@@ -43,16 +53,15 @@ class Register:
             rows = await fetch(connection, sql.SHOW, {"job_id": job_id})
         return Job(**rows[0]) if rows else None
 
-    async def jobs(self, limit: int, status: str | None = None, before: Job | None = None) -> list[Job]:
-        """The newest jobs first, of one status where given, older than `before` where given."""
-        values = {
-            "limit": limit,
-            "status": status,
-            "before": before.created_at if before else None,
-            "before_id": before.job_id if before else None,
-        }
+    async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
+        """The newest jobs first, older than `before` where given."""
+        given = {name: value for name, value in asdict(only).items() if value is not None}
+        if "\0" in given.get("thread_id", ""):
+            return []
+        if before is not None:
+            given |= {"before": before.created_at, "before_id": before.job_id}
         async with connected(self._pool) as connection:
-            return [Job(**row) for row in await fetch(connection, sql.LIST, values)]
+            return [Job(**row) for row in await fetch(connection, sql.listed(given), given | {"limit": limit})]
 
     async def resume(self, job_id: str, answer: Any, key: str | None = None) -> Wake | None:
         """Keep a person's answer, and let the job go on where it waits for people; None where it need not be woken.

@@ -1,16 +1,15 @@
 """Orphans: jobs whose workers died and whose messages then left the stream by age, so that nothing brings them back."""
 
-import asyncio
 from typing import Protocol
 
 import structlog
 
-from executor.errors import LeaseLost, TryAgain
 from executor.jobs.job import Claim, JobRequest
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import orphaned
 from executor.worker.outbox import Outbox
 from executor.worker.stream_ends import StreamEnds
+from executor.worker.sweeps import BATCH, Sweep
 
 log = structlog.get_logger()
 
@@ -32,7 +31,7 @@ class OrphanLedger(Protocol):
 
 
 class Orphans:
-    """Ends orphans as failed, in every process: who comes first does it. No message is left to keep."""
+    """Ends orphans as failed. No message is left to keep."""
 
     def __init__(
         self, stream: JobsStream, ledger: OrphanLedger, outbox: Outbox, outcomes: Outcomes, ends: StreamEnds
@@ -43,19 +42,16 @@ class Orphans:
         self._outcomes = outcomes
         self._ends = ends
 
-    async def run(self) -> None:
-        """Look every minute, for ever."""
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            try:
-                await self.round()
-            except (TryAgain, LeaseLost) as error:
-                log.warning("orphans not ended", error=str(error))
+    def sweep(self) -> Sweep:
+        """Every minute."""
+        return Sweep("orphans", ROUND_SECONDS, self.round)
 
-    async def round(self) -> None:
-        """End those that there are."""
-        for thread_id, claim in await self._ledger.orphans(await self._stream.first()):
+    async def round(self) -> bool:
+        """End a batch of them; whether there are more."""
+        found = await self._ledger.orphans(await self._stream.first())
+        for thread_id, claim in found:
             await self._end(thread_id, claim)
+        return len(found) >= BATCH
 
     async def _end(self, thread_id: str, claim: Claim) -> None:
         log.warning("job failed: its message left the stream after its worker", job=claim.job_id)

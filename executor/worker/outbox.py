@@ -12,8 +12,6 @@ from executor.worker.ports import Broker, Ledger
 
 log = structlog.get_logger()
 
-SWEEP_SECONDS = 2.0
-
 
 class Outbox:
     """Messages are promised in the ledger, published, and marked, in this order."""
@@ -51,19 +49,13 @@ class Outbox:
     async def wake(self, wakes: Sequence[Wake]) -> None:
         """Ask for jobs that need not wait any more. Where that fails, the sweep asks again."""
         try:
-            await self._publish_all([self._wake(wake) for wake in wakes])
+            await self.ask_for(wakes)
         except TryAgain as error:
             log.warning("not woken yet", jobs=[wake.job_id for wake in wakes], error=str(error))
 
-    async def sweep(self) -> None:
-        """Do for ever what somebody promised and could not do any more, and wake whose time has come."""
-        while True:
-            try:
-                await self.publish(await self._ledger.overdue())
-                await self.wake(await self._ledger.wakes())
-            except TryAgain as error:
-                log.warning("not swept", error=str(error))
-            await asyncio.sleep(SWEEP_SECONDS)
+    async def ask_for(self, wakes: Sequence[Wake]) -> None:
+        """The same; raises TryAgain."""
+        await self._publish_all([self._wake(wake) for wake in wakes])
 
     async def _publish_all(self, messages: Sequence[Message]) -> None:
         failures = await asyncio.gather(*map(self._publish, messages))

@@ -107,12 +107,6 @@ class Ledger(Protocol):
     async def published(self, messages: Sequence[Message]) -> None:
         """The broker has them."""
 
-    async def overdue(self) -> Sequence[Message]:
-        """Messages that were promised a while ago and are not marked."""
-
-    async def wakes(self) -> Sequence[Wake]:
-        """Whose time has come."""
-
     async def unknown(self, after: int, before: int) -> Sequence[int]:
         """Places in the stream that no job of the ledger came from."""
 

@@ -1,17 +1,15 @@
 """Retention: old jobs are forgotten by the ledger, and the checkpoints of threads that no job names any more."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
 
-from executor.errors import TryAgain
+from executor.worker.sweeps import BATCH, Sweep
 
 log = structlog.get_logger()
 
 ROUND_SECONDS = 60.0
-BATCH = 100
 
 Forget = Callable[[str], Awaitable[None]]
 
@@ -24,26 +22,20 @@ class ExpiringLedger(Protocol):
 
 
 class Retention:
-    """Forgets in small batches, in every process: who comes first does it."""
+    """Forgets in small batches."""
 
     def __init__(self, memory: ExpiringLedger, forget: Forget, keep_seconds: float) -> None:
         self._memory = memory
         self._forget = forget
         self._keep_seconds = keep_seconds
 
-    async def run(self) -> None:
-        """Look every minute, for ever."""
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            try:
-                while await self.round() == BATCH:
-                    pass
-            except TryAgain as error:
-                log.warning("nothing forgotten", error=str(error))
+    def sweep(self) -> Sweep:
+        """Every minute."""
+        return Sweep("retention", ROUND_SECONDS, self.round)
 
-    async def round(self) -> int:
-        """Forget one batch; how many jobs it was."""
+    async def round(self) -> bool:
+        """Forget a batch; whether there is more."""
         count = await self._memory.expire(self._keep_seconds, self._forget)
         if count:
             log.info("forgotten", jobs=count)
-        return count
+        return count >= BATCH

@@ -16,7 +16,7 @@ from contract import Env
 from executor import broker, checkpoints, progress
 from executor.agents.agents import Agents
 from executor.agents.declared import Declared
-from executor.ledger import Ledger, Register
+from executor.ledger import Ledger, Register, Sweeps
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -134,7 +134,8 @@ async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resourc
         progress.open_reader(settings.dragonfly) as reader,
         broker.connect(settings.nats) as connected,
     ):
-        yield Resources(savers, stream, reader, connected, Ledger(pool, LEASE_SECONDS), Register(pool))
+        book, sweeps = Ledger(pool, LEASE_SECONDS), Sweeps(pool, LEASE_SECONDS)
+        yield Resources(savers, stream, reader, connected, book, Register(pool), sweeps)
 
 
 async def _publish(js: JetStreamContext, settings: Settings, jobs: int) -> None:

@@ -126,6 +126,9 @@ async def test_the_list_of_jobs_is_paged_from_the_newest(running, http):
     assert [job for job in seen if job in jobs] == jobs[::-1]
     completed = (await http.get("/jobs", params={"status": "completed", "limit": 500})).json()["jobs"]
     assert set(jobs) <= {job["job_id"] for job in completed}
+    shown = [(await http.get(f"/jobs/{job}")).json() for job in jobs]
+    filters = {"thread_id": shown[1]["thread_id"], "since": shown[0]["created_at"], "until": shown[2]["created_at"]}
+    assert (await http.get("/jobs", params=filters)).json() == {"jobs": [shown[1]], "next": None}
 
 
 @pytest.mark.parametrize(
@@ -137,6 +140,8 @@ async def test_the_list_of_jobs_is_paged_from_the_newest(running, http):
         ("/jobs?limit=0", 422, "limit"),
         ("/jobs?limit=many", 422, "limit"),
         ("/jobs?status=lost", 422, "status"),
+        ("/jobs?since=yesterday", 422, "since"),
+        ("/jobs?until=2026-12-31T12:00:00", 422, "until"),
         ("/jobs?cursor=%F0%9F%99%82", 400, "cursor"),
         ("/jobs?cursor=abc", 400, "cursor"),
         ("/jobs?cursor=AAAA", 400, "cursor"),

@@ -16,6 +16,7 @@ from contract import MIGRATE_COMMAND, STREAMS_COMMAND, Env
 from executor import migrate
 from executor.broker import connect, provision
 from executor.broker.layout import layout
+from executor.embedded.loopback import wait_until
 from executor.embedded.process import Process
 from executor.errors import Misconfigured, TryAgain
 from executor.settings import NatsSettings, PostgresSettings
@@ -250,3 +251,56 @@ async def test_every_migration_that_can_be_undone_undoes_itself(environment):
             await connection.execute(path.read_bytes())
     left = await tables(environment) - before
     assert {name for name in left if not name.startswith("checkpoint")} == {"executor_migrations"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE INDEX CONCURRENTLY i ON jobs (job_id);", "CREATE TABLE t ();", "DROP INDEX jobs_by_age;"],
+)
+def test_outside_a_transaction_are_only_indexes_that_can_be_made_again(tmp_path, statement):
+    (tmp_path / "0001_a.up.sql").write_text(f"-- outside a transaction\n-- Why.\n{statement}")
+    with pytest.raises(
+        Misconfigured, match=r"^migration 0001: outside a transaction is only CREATE INDEX CONCURRENTLY"
+    ):
+        migrate.read(tmp_path)
+
+
+INDEXES = """
+SELECT relname, indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE relname IN ('first', 'second')
+"""
+END_MIGRATIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%'
+"""
+
+
+async def test_an_index_whose_making_was_interrupted_is_made_again(environment, folder):
+    await migrated(environment)
+    (folder / f"{NEXT}_indexes.up.sql").write_text(
+        "-- outside a transaction\n"
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS first ON jobs (attempts);\n"
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS second ON jobs (epoch);\n"
+    )
+    conninfo = PostgresSettings.read(environment).conninfo()
+    async with (
+        await psycopg.AsyncConnection.connect(**conninfo, autocommit=True, row_factory=tuple_row) as watch,
+        await psycopg.AsyncConnection.connect(**conninfo) as busy,
+    ):
+
+        async def indexes():
+            return dict(await (await watch.execute(INDEXES)).fetchall())
+
+        async def is_half_made():
+            return await indexes() == {"first": False}
+
+        await busy.execute("LOCK TABLE jobs IN ROW EXCLUSIVE MODE")  # the making waits for whoever writes
+        interrupted = asyncio.create_task(migrated(environment, folder))
+        await wait_until("an index is half made", is_half_made)
+        await watch.execute(END_MIGRATIONS)
+        with pytest.raises(psycopg.OperationalError):
+            await interrupted
+        await busy.rollback()
+        assert await is_half_made()
+        assert await migrated(environment, folder) == ["indexes"]
+        assert await indexes() == {"first": True, "second": True}
+    assert await migrated(environment, folder) == []

@@ -64,3 +64,19 @@ earlier + attempts
 """
 
 WAKE = "status = 'queued', not_before = NULL, wakes = wakes + 1, woken_at = now()"
+
+# Of each thread on which nobody has begun, and nobody is on the way to a worker: whoever waits longest for it.
+NEXT = """
+SELECT waits.job_id
+FROM {threads} AS freed (thread_id), LATERAL (
+    SELECT job_id FROM jobs WHERE jobs.thread_id = freed.thread_id AND status = 'parked' AND not_before IS NULL
+    ORDER BY sequence LIMIT 1
+) AS waits
+WHERE NOT EXISTS (SELECT FROM jobs AS other WHERE other.thread_id = freed.thread_id AND other.job_id <> waits.job_id
+                  AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
+  AND NOT EXISTS (SELECT FROM jobs AS other WHERE other.thread_id = freed.thread_id
+                  AND other.status = 'queued' AND other.sequence IS NOT NULL)
+"""
+FIRST = f"""
+SELECT job_id FROM jobs WHERE status = 'parked' AND job_id IN ({NEXT}) ORDER BY job_id FOR NO KEY UPDATE
+"""

@@ -1,5 +1,7 @@
 """The statements of people's side of the ledger. Each is one commit unless its caller says otherwise."""
 
+from collections.abc import Collection
+
 from executor.ledger.sql.fragments import QUESTIONS, TOTAL, WAKE
 
 QUEUE = """
@@ -54,11 +56,13 @@ ANSWERED = "UPDATE jobs SET answered = true, result = %(result)s WHERE job_id = 
 WAITS = """
 CASE WHEN status = 'interrupted' THEN json_build_object('for', 'person')
      WHEN status = 'parked' AND fault_since IS NOT NULL THEN json_build_object('for', 'provider', 'until', not_before)
-     WHEN status = 'parked' AND not_before IS NULL THEN json_build_object('for', 'thread', 'job', (
-         SELECT other.job_id FROM jobs AS other
-         WHERE other.thread_id = job.thread_id AND other.job_id <> job.job_id AND other.finished_at IS NULL
-           AND (other.started_at IS NOT NULL OR other.sequence < job.sequence)
-         ORDER BY other.started_at, other.sequence LIMIT 1))
+     WHEN status = 'parked' AND not_before IS NULL THEN json_build_object('for', 'thread', 'job', coalesce(
+         (SELECT other.job_id FROM jobs AS other
+          WHERE other.thread_id = job.thread_id AND other.job_id <> job.job_id
+            AND other.started_at IS NOT NULL AND other.finished_at IS NULL LIMIT 1),
+         (SELECT other.job_id FROM jobs AS other
+          WHERE other.thread_id = job.thread_id AND other.finished_at IS NULL AND other.sequence < job.sequence
+          ORDER BY other.sequence LIMIT 1)))
      WHEN status IN ('parked', 'queued') AND not_before > now()
          THEN json_build_object('for', 'time', 'until', not_before)
      WHEN status IN ('parked', 'queued') OR lease_until < now() THEN json_build_object('for', 'worker')
@@ -70,11 +74,21 @@ result, error, {WAITS} AS waiting"""
 SHOW = f"SELECT {COLUMNS} FROM jobs AS job WHERE job_id = %(job_id)s"
 
 LIST = f"""
-SELECT {COLUMNS} FROM jobs AS job
-WHERE (%(status)s::text IS NULL OR status = %(status)s)
-  AND (%(before)s::timestamptz IS NULL OR (created_at, job_id) < (%(before)s, %(before_id)s))
-ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
+SELECT {COLUMNS} FROM jobs AS job WHERE {{filters}} ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
 """
+FILTERS = {
+    "status": "status = %(status)s",
+    "thread_id": "thread_id = %(thread_id)s",
+    "since": "created_at >= %(since)s",
+    "until": "created_at < %(until)s",
+    "before": "(created_at, job_id) < (%(before)s, %(before_id)s)",
+}
+
+
+def listed(by: Collection[str]) -> str:
+    """LIST by filters of these names. Each choice has a text of its own, or a plan that fits none would serve all."""
+    return LIST.format(filters=" AND ".join(FILTERS[name] for name in FILTERS if name in by) or "true")
+
 
 # Of two who forget, each would leave a thread's checkpoints to the other, whose jobs it still sees.
 ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('agent-executor: forgetting')) AS yes"

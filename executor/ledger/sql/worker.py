@@ -1,6 +1,17 @@
 """The statements of the worker's side of the ledger. Each is one commit unless its caller says otherwise."""
 
-from executor.ledger.sql.fragments import ADVANCED, ANEW, COUNTED, OF_ASKED, OF_ONE, QUESTIONS, REPLAYED, TOTAL, WAKE
+from executor.ledger.sql.fragments import (
+    ADVANCED,
+    ANEW,
+    COUNTED,
+    FIRST,
+    OF_ASKED,
+    OF_ONE,
+    QUESTIONS,
+    REPLAYED,
+    TOTAL,
+    WAKE,
+)
 
 # The first epoch's thread is fresh where it has no checkpoint; whoever had the job before may just be writing one.
 CLAIMED = f"""
@@ -97,10 +108,14 @@ WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
 RETURNING job_id
 """
 
-# Whoever waits at a gate that has opened is due.
+# Whoever waits at a gate that has opened is due. Of many processes that see it open each lets others pass.
 OPENED = """
 UPDATE jobs SET not_before = now()
-WHERE status = 'parked' AND gate = ANY(%(gates)s::text[]) AND started_at IS NOT NULL AND not_before > now()
+WHERE job_id IN (SELECT job_id FROM jobs
+                 WHERE status = 'parked' AND gate = ANY(%(gates)s::text[]) AND started_at IS NOT NULL
+                   AND not_before > now()
+                 LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING job_id
 """
 
 PROMISE = """
@@ -161,59 +176,11 @@ WHERE job.digest = excluded.digest AND job.status IN ('queued', 'parked') AND jo
 RETURNING job_id
 """
 
-# Whoever waits longest for a thread on which nobody has begun, and nobody is on the way to a worker.
-NEXT = """
-SELECT DISTINCT ON (thread_id) job_id FROM jobs AS first
-WHERE status = 'parked' AND not_before IS NULL AND NOT EXISTS (
-    SELECT FROM jobs AS other
-    WHERE other.thread_id = first.thread_id AND other.job_id <> first.job_id AND other.finished_at IS NULL
-      AND (other.started_at IS NOT NULL OR (other.status = 'queued' AND other.sequence IS NOT NULL)))
-"""
-
-FIRST = """
-SELECT job_id FROM jobs WHERE status = 'parked' AND job_id IN ({next} ORDER BY thread_id, sequence)
-ORDER BY job_id FOR NO KEY UPDATE
-"""
-
 SETTLE = f"""
 WITH marked AS (UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL),
-     first AS MATERIALIZED ({FIRST.format(next=f"{NEXT} AND thread_id = ANY(%(thread_ids)s::text[])")})
+     first AS MATERIALIZED ({FIRST.format(threads="unnest(%(thread_ids)s::text[])")})
 UPDATE jobs SET {WAKE} FROM first WHERE jobs.job_id = first.job_id
 RETURNING jobs.thread_id, jobs.job_id, jobs.wakes
-"""
-
-# An earlier image leaves a job interrupted whose questions are not all answered, and has counted an attempt for it.
-WAKE_DUE = f"""
-WITH due AS MATERIALIZED (
-    SELECT job_id FROM jobs WHERE status = 'parked' AND not_before <= now() LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
-), answered AS MATERIALIZED (
-    SELECT job_id FROM jobs WHERE status = 'interrupted' AND answered LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
-), first AS MATERIALIZED ({FIRST.format(next=NEXT)})
-UPDATE jobs SET {WAKE}, attempts = attempts - (status = 'interrupted' AND attempts > 0)::int
-WHERE job_id IN (SELECT job_id FROM due UNION ALL SELECT job_id FROM answered UNION ALL SELECT job_id FROM first)
-RETURNING job_id, wakes
-"""
-
-# Woken a while ago and nobody is at it: perhaps its message was never published, or has left the stream since. The
-# broker knows it if it has it.
-WAKE_AGAIN = """
-UPDATE jobs SET woken_at = now()
-WHERE job_id IN (SELECT job_id FROM jobs
-                 WHERE finished_at IS NULL AND body IS NOT NULL AND woken_at < now() - interval '1 minute'
-                   AND (status = 'queued' OR (status = 'running' AND lease_until < now() - interval '1 minute'))
-                 LIMIT 100 FOR UPDATE SKIP LOCKED)
-RETURNING job_id, wakes
-"""
-
-# Their workers died, and their messages left the stream: nothing brings them back to a worker.
-ORPHANS = """
-UPDATE jobs
-SET status = 'running', epoch = epoch + 1, lease_until = now() + %(lease)s * interval '1 second'
-WHERE job_id IN (SELECT job_id FROM jobs
-                 WHERE finished_at IS NULL AND sequence < %(first)s AND body IS NULL
-                   AND (status = 'queued' OR (status = 'running' AND lease_until < now() - interval '1 minute'))
-                 LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING job_id, thread_id, epoch, attempts AS attempt, earlier + attempts AS total, now() AS at
 """
 
 UNPUBLISHED = """
@@ -223,11 +190,6 @@ SELECT id, subject, headers, body FROM outbox WHERE job_id = %(job_id)s AND publ
 ENDED = f"""
 SELECT thread_id, status, {TOTAL} AS attempts FROM jobs
 WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted')
-"""
-
-OVERDUE = """
-SELECT id, subject, headers, body FROM outbox
-WHERE published_at IS NULL AND created_at < now() - interval '30 seconds' ORDER BY created_at LIMIT 100
 """
 
 PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL"

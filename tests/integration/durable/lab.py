@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from executor.jobs.job import Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
-from executor.ledger import Ledger, Register
+from executor.ledger import Ledger, Register, Sweeps
 from executor.postgres.pool import Pool, open_pool
 from executor.settings import PostgresSettings
 
@@ -23,6 +23,7 @@ class Lab:
     pool: Pool
     ledger: Ledger
     register: Register
+    sweeps: Sweeps
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ class Lab:
 
     async def swept(self) -> list[str]:
         """The jobs of this lab that the sweep wakes."""
-        return [self.named(wake.job_id) for wake in await self.ledger.wakes() if wake.job_id.startswith(self.tag)]
+        return [self.named(wake.job_id) for wake in await self.sweeps.wakes() if wake.job_id.startswith(self.tag)]
 
     async def cancel(self, name: str) -> str | None:
         called = await self.register.cancel(self.id(name), lambda _: message(f"{self.id(name)}:cancelled"))
@@ -121,4 +122,4 @@ def woken(wakes: Sequence[Wake], lab: Lab) -> list[tuple[str, int]]:
 @asynccontextmanager
 async def lab_on(postgres: PostgresSettings) -> AsyncIterator[Lab]:
     async with open_pool(postgres) as pool:
-        yield Lab(pool, Ledger(pool, LEASE), Register(pool))
+        yield Lab(pool, Ledger(pool, LEASE), Register(pool), Sweeps(pool, LEASE))

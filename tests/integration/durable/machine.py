@@ -36,7 +36,7 @@ class Book:
 
     def renewed(self) -> Lab:
         """The same lab with names that nobody used."""
-        self.lab = Lab(self.lab.pool, self.lab.ledger, self.lab.register)
+        self.lab = Lab(self.lab.pool, self.lab.ledger, self.lab.register, self.lab.sweeps)
         for name in JOBS:
             self.lab.identity(name)
         return self.lab

@@ -15,11 +15,11 @@ async def test_what_is_promised_to_nobody_in_particular_is_marked_too(lab):
     said = message(f"{lab.tag}:failed")
     await lab.ledger.promise([said])
     await lab.ledger.promise([said])
-    assert said not in await lab.ledger.overdue()
+    assert said not in await lab.sweeps.overdue()
     await lab.ask("UPDATE outbox SET created_at = now() - interval '1 day' WHERE id = %(id)s", id=said.id)
-    assert [each for each in await lab.ledger.overdue() if each.id == said.id] == [said]
+    assert [each for each in await lab.sweeps.overdue() if each.id == said.id] == [said]
     await lab.ledger.published([said])
-    assert said not in await lab.ledger.overdue()
+    assert said not in await lab.sweeps.overdue()
 
 
 async def test_a_rejected_job_has_failed_also_where_it_was_queued_before(lab):
@@ -99,8 +99,8 @@ async def test_a_job_whose_worker_and_message_are_gone_is_claimed_to_be_ended(la
         "UPDATE jobs SET status = 'queued', lease_until = NULL WHERE job_id = %(id)s", id=lab.id("given back")
     )
     await lab.ask("UPDATE jobs SET body = 'waits here' WHERE job_id = %(id)s", id=lab.id("kept"))
-    assert await lab.ledger.orphans(first=1) == []
-    found = await lab.ledger.orphans(first=100)
+    assert await lab.sweeps.orphans(first=1) == []
+    found = await lab.sweeps.orphans(first=100)
     mine = {thread: claim for thread, claim in found if claim.job_id.startswith(lab.tag)}
     assert {lab.named(thread): (claim.epoch, claim.attempt) for thread, claim in mine.items()} == {
         "dead": (2, 1),

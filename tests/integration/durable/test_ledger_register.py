@@ -6,10 +6,12 @@ import pytest
 
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Blocked, Finished, Submission, Waiting
+from executor.jobs.job import Blocked, Finished, JobFilter, Submission, Waiting
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
+
+RUNNING = JobFilter("running")
 
 
 async def test_a_job_over_http_blocks_nobody_before_it_is_in_the_stream(lab):
@@ -103,8 +105,20 @@ async def test_jobs_are_listed_newest_first_page_by_page_by_status(lab):
     for name in ("a", "b", "c"):
         await lab.begin(name)
     await lab.finish(await lab.begin("d"))
-    first = await lab.register.jobs(2, "running")
-    rest = await lab.register.jobs(500, "running", first[-1])
+    first = await lab.register.jobs(2, RUNNING)
+    rest = await lab.register.jobs(500, RUNNING, first[-1])
     assert [lab.named(job.job_id) for job in first] == ["c", "b"]
     assert lab.named(rest[0].job_id) == "a"
     assert all(job.status == "running" for job in rest)
+
+
+async def test_jobs_are_listed_by_thread_and_time(lab):
+    for name in ("a@t", "b@t", "c"):
+        await lab.finish(await lab.begin(name))
+    a, b = [await lab.register.job(lab.id(name)) for name in ("a", "b")]
+    got = [
+        [lab.named(job.job_id) for job in await lab.register.jobs(9, JobFilter(thread_id=a.thread_id, **more))]
+        for more in ({}, {"since": b.created_at}, {"until": b.created_at}, {"status": "failed"})
+    ]
+    assert got == [["b", "a"], ["b"], ["a"], []]
+    assert await lab.register.jobs(9, JobFilter(thread_id="no\0thread")) == []

@@ -74,7 +74,7 @@ async def test_many_who_settle_and_sweep_at_once_wake_one(lab):
     for name in ("b@t", "c@t", "d@t"):
         assert await lab.park(name)
     await lab.finish(claim)
-    got = await asyncio.gather(*(lab.settle("t") for _ in range(4)), *(lab.ledger.wakes() for _ in range(3)))
+    got = await asyncio.gather(*(lab.settle("t") for _ in range(4)), *(lab.sweeps.wakes() for _ in range(3)))
     assert [each for wakes in got for each in woken(wakes, lab) if each[0] in "bcd"] == [("b", 1)]
 
 
@@ -84,8 +84,8 @@ async def test_who_was_woken_and_never_began_is_asked_for_again_by_the_same_mess
     await lab.finish(claim)
     [wake] = await lab.settle("t")
     await lab.ask("UPDATE jobs SET woken_at = now() - interval '2 minutes' WHERE job_id = %(id)s", id=lab.id("b"))
-    assert wake in await lab.ledger.wakes()
-    assert wake not in await lab.ledger.wakes()
+    assert wake in await lab.sweeps.wakes()
+    assert wake not in await lab.sweeps.wakes()
 
 
 async def test_what_need_not_wait_any_more_is_not_parked(lab):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from executor.ledger.sql import worker as sql
+from executor.ledger.sql import sweeps, worker
 from tests.integration.durable.machine import Book, Machine
 
 pytestmark = pytest.mark.anyio
@@ -28,21 +28,21 @@ async def test_the_ledger_does_what_the_model_says(postgres):
 
 
 BUGS = {
-    "an outcome is not fenced": ("FINISH", "AND jobs.epoch = asked.epoch", ""),
-    "a release is not fenced": ("RELEASE", "AND epoch = %(epoch)s ", ""),
-    "a renewal is not fenced": ("RENEW", "AND jobs.epoch = claimed.epoch", ""),
-    "a claim does not raise the epoch": ("CLAIM", "epoch = job.epoch + 1", "epoch = job.epoch"),
-    "a claim does not look at the lease": ("CLAIM", "AND coalesce(job.lease_until <= now(), true)", ""),
-    "nobody is woken": ("WAKE_DUE", "status = 'parked' AND job_id IN (", "false AND job_id IN ("),
+    "an outcome is not fenced": (worker, "FINISH", "AND jobs.epoch = asked.epoch", ""),
+    "a release is not fenced": (worker, "RELEASE", "AND epoch = %(epoch)s ", ""),
+    "a renewal is not fenced": (worker, "RENEW", "AND jobs.epoch = claimed.epoch", ""),
+    "a claim does not raise the epoch": (worker, "CLAIM", "epoch = job.epoch + 1", "epoch = job.epoch"),
+    "a claim does not look at the lease": (worker, "CLAIM", "AND coalesce(job.lease_until <= now(), true)", ""),
+    "nobody is woken": (sweeps, "WAKE_DUE", "status = 'parked' AND job_id IN (", "false AND job_id IN ("),
 }
 
 
 @pytest.mark.parametrize("bug", BUGS)
 async def test_the_model_finds(postgres, monkeypatch, bug):
-    name, right, wrong = BUGS[bug]
-    statement = getattr(sql, name)
+    module, name, right, wrong = BUGS[bug]
+    statement = getattr(module, name)
     assert right in statement
-    monkeypatch.setattr(sql, name, statement.replace(right, wrong))
+    monkeypatch.setattr(module, name, statement.replace(right, wrong))
     with pytest.raises(AssertionError):
         await asyncio.to_thread(play, postgres, settings(RUN, max_examples=100))
 

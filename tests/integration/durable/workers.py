@@ -26,14 +26,14 @@ from executor.broker.layout import layout
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.events import parse
-from executor.ledger import Ledger, Register
-from executor.ledger.sql import worker as sql
+from executor.ledger import Ledger, Register, Sweeps
+from executor.ledger.sql import sweeps as sql
 from executor.postgres import pool
 from executor.postgres.pool import Pool, open_pool
 from executor.service import Resources, Service
 from executor.settings import NatsSettings, Settings
 from executor.telemetry import Metrics
-from executor.worker import leases, outbox, processor, thread_order
+from executor.worker import leases, left_behind, processor, thread_order
 from tests.integration.world import STRUCTURED
 
 LEASE = 3.0
@@ -46,7 +46,7 @@ WAITS: dict[tuple[Any, str], Any] = {
     (pool, "WAIT_SECONDS"): 2.0,
     (leases, "BEAT_SECONDS"): LEASE / 3,
     (thread_order, "ACK_WAIT"): LEASE,
-    (outbox, "SWEEP_SECONDS"): 0.3,
+    (left_behind, "SWEEP_SECONDS"): 0.3,
     (processor, "GIVEN_BACK_SECONDS"): 0.3,
     (verdict, "FIRST_DELAY"): 0.2,
     (sql, "OVERDUE"): sql.OVERDUE.replace("30 seconds", "1 second"),
@@ -166,7 +166,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         progress.open_reader(settings.dragonfly) as reader,
         broker.connect(settings.nats) as connected,
     ):
-        yield Resources(savers, stream, reader, connected, Ledger(connections, LEASE), Register(connections))
+        book, sweeps = Ledger(connections, LEASE), Sweeps(connections, LEASE)
+        yield Resources(savers, stream, reader, connected, book, Register(connections), sweeps)
 
 
 @asynccontextmanager

@@ -6,9 +6,7 @@ import pytest
 
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.job import Claim, Identity, Message, Outcome
-from executor.worker import outbox as module
 from tests.fakes import EPOCH
-from tests.unit.executor.conftest import until_true
 
 pytestmark = pytest.mark.anyio
 
@@ -38,19 +36,6 @@ async def test_what_can_never_be_published_is_marked_with_the_rest(world):
     await world.outbox.promise_and_publish([ONE, OTHER])
     assert world.ledger.unmarked() == []
     assert list(world.broker.stored) == [OTHER.id]
-
-
-async def test_the_sweep_publishes_what_somebody_left_behind(world, monkeypatch):
-    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.001)
-    world.broker.down = True
-    await world.ledger.promise([ONE])
-    sweeping = asyncio.create_task(world.outbox.sweep())
-    await asyncio.sleep(0.005)
-    assert world.ledger.unmarked() == [ONE]
-    world.broker.down = False
-    await until_true(lambda: not world.ledger.unmarked())
-    sweeping.cancel()
-    assert list(world.broker.stored) == [ONE.id]
 
 
 async def test_an_outcome_waits_for_the_ledger(world, monkeypatch):

@@ -85,4 +85,7 @@ bench-function: $(READY) ## Measure the composition function beside an empty one
 bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one
 	@$(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints images packages lock clean
+bench-watchers: $(READY) ## Measure what many watchers cost beside the image that landed last
+	@$(BIN)/python -m tests.bench.watchers $(ARGS)
+
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-watchers images packages lock clean

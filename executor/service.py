@@ -15,6 +15,7 @@ from executor.ledger import Ledger, Register
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
+from executor.watch import Watches
 from executor.worker.admission import Admission
 from executor.worker.failpoints import with_failpoint
 from executor.worker.leases import Leases
@@ -56,11 +57,12 @@ class Service:
         self._retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
         stream_ends = StreamEnds(resources.progress, resources.reader)
         self._orphans = Orphans(resources.broker, resources.ledger, self._outbox, outcomes, stream_ends)
+        self._watches = Watches(resources.reader, resources.register, settings.watchers)
         self.jobs = JobService(
             resources.register,
             self._outbox,
             agents,
-            resources.reader,
+            self._watches,
             outcomes,
             resources.broker,
             stream_ends,
@@ -107,6 +109,7 @@ class Service:
                 group.create_task(self._call_off(), name="cancellations"),
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
+                group.create_task(self._watches.run(), name="watches"),
             ]
             await self._worker.run(stop)
             for task in beside:

@@ -88,4 +88,7 @@ bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one
 bench-rows: $(READY) ## Measure what periodic statements and lists cost on large tables; ARGS=--help
 	@$(BIN)/python -m tests.bench.rows $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows images packages lock clean
+bench-watchers: $(READY) ## Measure what many watchers cost beside the image that landed last
+	@$(BIN)/python -m tests.bench.watchers $(ARGS)
+
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers images packages lock clean

@@ -15,6 +15,7 @@ from executor.ledger import Ledger, Register, Sweeps
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
+from executor.watch import Watches
 from executor.worker.admission import Admission
 from executor.worker.failpoints import with_failpoint
 from executor.worker.leases import Leases
@@ -61,11 +62,12 @@ class Service:
         orphans = Orphans(resources.broker, resources.sweeps, self._outbox, outcomes, stream_ends)
         left_behind = LeftBehind(resources.sweeps, self._outbox)
         self._sweeps = [*left_behind.sweeps(), retention.sweep(), orphans.sweep()]
+        self._watches = Watches(resources.reader, resources.register, settings.watchers)
         self.jobs = JobService(
             resources.register,
             self._outbox,
             agents,
-            resources.reader,
+            self._watches,
             outcomes,
             resources.broker,
             stream_ends,
@@ -110,6 +112,7 @@ class Service:
                 group.create_task(self._call_off(), name="cancellations"),
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
+                group.create_task(self._watches.run(), name="watches"),
             ]
             await self._worker.run(stop)
             for task in beside:

@@ -194,6 +194,8 @@ class ServiceSettings(Group):
     """The `source` of every event."""
     port: NetworkPort = Field(PORT, validation_alias=Env.PORT)
     """Where the HTTP API listens."""
+    watchers: Annotated[int, Field(ge=0)] = Field(2000, validation_alias=Env.EXECUTOR_WATCHERS)
+    """How many may follow jobs at a pod at the same time; whoever comes then is told to come again, with a 503."""
     more_types: str = Field("", validation_alias=Env.EXECUTOR_ACCEPTED_TYPES)
     """Types of events beside `io.bizmatters.agent.execute` that are jobs, separated by commas."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(

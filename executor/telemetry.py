@@ -54,6 +54,7 @@ class Metrics:
             "agent_executor_dead_letters", "Dead letters, by reason", ["reason"], registry=self.registry
         )
         self.running = Gauge("agent_executor_running_jobs", "Jobs that run now", registry=self.registry)
+        self.watchers = Gauge("agent_executor_watchers", "Requests that follow a job now", registry=self.registry)
         self.duration = Histogram(
             "agent_executor_job_seconds",
             "Seconds from a job's first attempt to its outcome",

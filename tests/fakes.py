@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from executor.errors import Drained, ExecutorError, TryAgain
-from executor.jobs.entries import Entry
+from executor.jobs.entries import Entry, Place, StreamEntry
 from executor.jobs.job import (
     Claim,
     Completed,
@@ -161,6 +161,54 @@ class FakeStream:
         if self.down:
             raise TryAgain("Dragonfly is down")
         return any((entry.thread, entry.job, entry.type) == (thread_id, job_id, "end") for entry in self.entries)
+
+
+@dataclass
+class FakeEntries:
+    """The streams of threads, to be read; `pages` and `readings` count how often they were."""
+
+    streams: dict[str, list[StreamEntry]] = field(default_factory=dict)
+    page_length: int = 3
+    down: bool = False
+    pages: int = 0
+    readings: int = 0
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def write(self, *lines: Mapping[str, str], thread: str = "t") -> None:
+        """Add entries to a thread's stream."""
+        stream = self.streams.setdefault(thread, [])
+        for line in lines:
+            stream.append(StreamEntry(Place(stream[-1].place.milliseconds + 1 if stream else 1, 0), line))
+        self.written.set()
+        self.written.clear()
+
+    async def page(self, thread_id: str, place: Place) -> Sequence[StreamEntry]:
+        await asyncio.sleep(0)
+        self._must_be_up()
+        self.pages += 1
+        following = [entry for entry in self.streams.get(thread_id, []) if entry.place >= place]
+        return following[: self.page_length + 1]
+
+    async def news(self, places: Mapping[str, Place], seconds: float) -> dict[str, list[StreamEntry]]:
+        await asyncio.sleep(0)
+        self.readings += 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.down and not self._after(places):
+                    await self.written.wait()
+        self._must_be_up()
+        return self._after(places)
+
+    def _after(self, places: Mapping[str, Place]) -> dict[str, list[StreamEntry]]:
+        found = {
+            thread: [entry for entry in self.streams.get(thread, []) if entry.place > place]
+            for thread, place in places.items()
+        }
+        return {thread: entries[: self.page_length] for thread, entries in found.items() if entries}
+
+    def _must_be_up(self) -> None:
+        if self.down:
+            raise TryAgain("Dragonfly is down")
 
 
 def completes(output: str = "done") -> Act:

@@ -26,6 +26,7 @@ from executor.jobs.job import (
     Wake,
 )
 from executor.jobs.outcomes import Outcomes
+from executor.watch import Watches
 from executor.worker.outbox import Outbox
 from executor.worker.stream_ends import StreamEnds
 
@@ -69,16 +70,6 @@ class Definitions(Protocol):
         """Raise Rejected unless it can."""
 
 
-class EntryReader(Protocol):
-    """Where the entries of a job's stream are read back from; every method raises TryAgain."""
-
-    async def read(self, thread_id: str, after: str, seconds: float) -> list[tuple[str, dict[str, Any]]]:
-        """The entries after the id, waiting so long for the first."""
-
-    async def holds(self, thread_id: str, entry_id: str) -> bool:
-        """Whether the entry is still there; raises ValueError where the id is none."""
-
-
 @dataclass(frozen=True)
 class SubmittedJob:
     """A job as it came over HTTP."""
@@ -103,7 +94,7 @@ class JobService:
     register: Register
     outbox: Outbox
     definitions: Definitions
-    entries: EntryReader
+    watches: Watches
     outcomes: Outcomes
     broadcast: CancelBroadcast
     stream_ends: StreamEnds

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from executor.errors import TryAgain
-from executor.jobs.entries import Shown, as_text, key_of, shown
+from executor.jobs.entries import Place, StreamEntry, as_text, key_of
 from executor.progress.buffer import Line, Progress
 from executor.settings import DragonflySettings, is_pem
 
@@ -20,8 +20,10 @@ log = structlog.get_logger()
 
 CALL_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
-PAGE = 500
-READERS = 200  # connections of people who watch
+PAGE = 100  # entries, of each thread that is read
+LAST = 500
+AT_ONCE = 8  # questions of those who watch
+READERS = AT_ONCE + 8  # connections: theirs, the one that waits for news, and those of checks
 
 
 class Packing:
@@ -67,10 +69,11 @@ class Sink:
 
 
 class Reader:
-    """Reads the entries of a thread back, from any place in its stream."""
+    """Reads the entries of threads back, from any place in their streams."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def check(self) -> None:
         """Raise TryAgain unless Dragonfly answers."""
@@ -79,34 +82,39 @@ class Reader:
         except (RedisError, OSError) as error:
             raise _away(error) from error
 
-    async def read(self, thread_id: str, after: str, seconds: float) -> list[tuple[str, Shown]]:
-        """The entries after the id, `0` being before all, waiting so long for the first; raises TryAgain."""
+    async def page(self, thread_id: str, place: Place) -> list[StreamEntry]:
+        """The entry of the place, if it is still there, and the next that follow; raises TryAgain."""
+        return _entries(await self._asked(lambda: self._client.xrange(key_of(thread_id), str(place), count=PAGE + 1)))
+
+    async def news(self, places: Mapping[str, Place], seconds: float) -> dict[str, list[StreamEntry]]:
+        """By thread the next entries after its place, once any has some or so many seconds are over; raises TryAgain.
+
+        All are read by one command: after a cancellation its connection is gone, and nothing else.
+        """
+        threads = {key_of(thread_id): thread_id for thread_id in places}
+        after: Any = {key: str(places[thread_id]) for key, thread_id in threads.items()}
         try:
             async with asyncio.timeout(seconds + CALL_SECONDS):
-                answer: Any = await self._client.xread({key_of(thread_id): after}, PAGE, int(seconds * 1000))
+                answer: Any = await self._client.xread(after, PAGE, int(seconds * 1000) or None)
         except (RedisError, OSError, TimeoutError) as error:
             raise _away(error) from error
-        entries = answer[0][1] if answer else []
-        return [(entry_id, shown(fields)) for entry_id, fields in entries]
+        return {threads[key]: _entries(entries) for key, entries in answer}
 
     async def ended(self, thread_id: str, job_id: str) -> bool:
         """Whether the last entries of the thread say that the job ended; raises TryAgain."""
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                last: Any = await self._client.xrevrange(key_of(thread_id), count=PAGE)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise _away(error) from error
-        return any(fields["type"] == "end" and fields["job"] == job_id for _, fields in last)
+        last = _entries(await self._asked(lambda: self._client.xrevrange(key_of(thread_id), count=LAST)))
+        return any(entry.type == "end" and entry.job == job_id for entry in last)
 
-    async def holds(self, thread_id: str, entry_id: str) -> bool:
-        """Whether the stream still has the entry; raises TryAgain, or ValueError where the id is none."""
+    async def _asked(self, question: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                return bool(await self._client.xrange(key_of(thread_id), entry_id, entry_id))
-        except ResponseError as error:
-            raise ValueError(f"{entry_id!r} is no id of an entry") from error
+            async with self._turns, asyncio.timeout(CALL_SECONDS):
+                return await question()
         except (RedisError, OSError, TimeoutError) as error:
             raise _away(error) from error
+
+
+def _entries(answer: Sequence[tuple[str, Mapping[str, str]]]) -> list[StreamEntry]:
+    return [StreamEntry(Place.read(entry_id), fields) for entry_id, fields in answer]
 
 
 @asynccontextmanager
@@ -142,6 +150,7 @@ def _client(settings: DragonflySettings, *, connections: int) -> redis.asyncio.R
         password=settings.password.get_secret_value() if settings.password else None,
         protocol=2,
         decode_responses=True,
+        encoding_errors="replace",
         max_connections=connections,
         socket_timeout=None,
         socket_keepalive=True,

@@ -11,10 +11,11 @@ from executor.agents.state import as_json
 from executor.api.server import application
 from executor.api.service import JobService
 from executor.api.state import State
-from executor.jobs.entries import Entry, shown
+from executor.jobs.entries import Entry
 from executor.jobs.job import Completed
 from executor.jobs.outcomes import Outcomes
-from tests.fakes import fails
+from executor.watch import Watches
+from tests.fakes import FakeEntries, fails
 from tests.unit.executor.conftest import MAX_ATTEMPTS, NATS, World
 
 pytestmark = pytest.mark.anyio
@@ -31,23 +32,12 @@ class Silent(Exception):
     __repr__ = __str__
 
 
-class FakeEntries:
-    """The entries of a stream, which fit one page."""
-
-    def __init__(self, *lines):
-        self.lines = lines
-
-    async def read(self, _thread, after, _seconds):
-        return [(f"{n}-0", shown(line)) for n, line in enumerate(self.lines, 1)] if after == "0" else []
-
-    async def holds(self, _thread, _entry):
-        return True
-
-
 def client(world, *before):
     outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
-    entries = FakeEntries(*before, *[entry.fields() for entry in world.stream.entries])
-    parts = (world.ledger, world.outbox, world.agents, entries, outcomes, world.broker, world.ends)
+    entries = FakeEntries()
+    entries.write(*before, *[entry.fields() for entry in world.stream.entries], thread="j")
+    watches = Watches(entries, world.ledger, limit=1)
+    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
     app = application(State(world.metrics, JobService(*parts)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
 

@@ -10,6 +10,8 @@ from executor.errors import TryAgain
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
 from executor.jobs.outcomes import Outcomes
+from executor.watch import Watches
+from tests.fakes import FakeEntries
 from tests.unit.executor.conftest import NATS, event
 
 pytestmark = pytest.mark.anyio
@@ -17,20 +19,11 @@ pytestmark = pytest.mark.anyio
 LIMIT = 10_000
 
 
-class FakeEntries:
-    """A stream of entries that nobody reads here."""
-
-    async def read(self, thread_id, after, seconds):
-        raise NotImplementedError
-
-    async def holds(self, thread_id, entry_id):
-        raise NotImplementedError
-
-
 @pytest.fixture
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
-    return JobService(world.ledger, world.outbox, world.agents, FakeEntries(), outcomes, world.broker, world.ends)
+    watches = Watches(FakeEntries(), world.ledger, limit=0)
+    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
 
 
 def request(service, job_id="j", **changes):

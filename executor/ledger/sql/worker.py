@@ -127,7 +127,8 @@ ON CONFLICT (id) DO NOTHING
 """
 
 # A job that somebody wants ended does not wait for a person's answer: it is left to its next claim, which ends it. One
-# that was answered while it ran goes on. The claim that will follow from an answer is no attempt.
+# that was answered while it ran goes on. The claim that will follow from an answer is no attempt. One that was answered
+# just as it was claimed goes on, too: its claim waited for that commit, and saw the changed row, but not the answer.
 FINISH = """
 WITH asked AS (
     SELECT * FROM unnest(%(job_ids)s::text[], %(epochs)s::int8[], %(statuses)s::text[], %(results)s::text[],
@@ -135,7 +136,10 @@ WITH asked AS (
                          %(kept_headers)s::text[], %(kept_bodies)s::bytea[])
          AS asked (job_id, epoch, status, result, error, duration_ms, subject, headers, body)
 ), held AS MATERIALIZED (
-    SELECT asked.*, asked.status = 'interrupted' AND jobs.answered AS goes_on
+    SELECT asked.*, asked.status = 'interrupted' AND (jobs.answered OR EXISTS (
+        SELECT FROM questions JOIN unnest(%(askers)s::text[], %(question_ids)s::text[], %(turns)s::int8[])
+            AS told (job_id, id, turn) USING (job_id, id, turn)
+        WHERE job_id = jobs.job_id AND answered_at IS NOT NULL)) AS goes_on
     FROM asked JOIN jobs ON jobs.job_id = asked.job_id AND jobs.epoch = asked.epoch
     WHERE jobs.status = 'running' AND NOT (jobs.cancelling AND asked.status = 'interrupted')
     ORDER BY jobs.job_id FOR NO KEY UPDATE OF jobs

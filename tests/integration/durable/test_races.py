@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from random import Random
 from typing import TYPE_CHECKING, cast
 
@@ -10,8 +10,9 @@ import pytest
 
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
+from executor.jobs.answers import Question
 from executor.jobs.job import Blocked, Busy, Claim
-from executor.ledger import Ledger
+from executor.ledger import Ledger, Register
 from executor.ledger.ledger import waiting_columns
 from executor.ledger.sql import worker as sql
 from tests.integration.durable.lab import woken
@@ -95,6 +96,29 @@ async def test_a_claim_while_another_worker_just_claims_the_same_job_is_refused(
         claiming = asyncio.create_task(lab.claim("a"))
         await waits(lab, claiming)
     assert type(await claiming).__name__ == "Busy"
+
+
+async def test_an_answer_that_comes_while_a_worker_claims_the_job_for_the_one_before_it_is_taken(lab):
+    def asking(claim, *names):
+        interrupts = [{"id": name, "value": name} for name in names]
+        questions = tuple(Question(each["id"], claim.turn_of(each["id"]), each) for each in interrupts)
+        return replace(lab.outcome(claim.job_id, "interrupted"), result={"interrupts": interrupts}, questions=questions)
+
+    claim = await lab.begin("a")
+    await lab.ledger.finish(claim, asking(claim, "p", "q"), lab.origin("a"))
+    await lab.register.resume(lab.id("a"), {"p": "1"})
+    async with lab.pool.connection() as connection, connection.transaction():
+        await Register(cast("Pool", OneConnection(connection))).resume(lab.id("a"), {"q": "2"})
+        claiming = asyncio.create_task(lab.begin("a"))
+        await waits(lab, claiming)
+    claim = await claiming
+    assert claim.answers == {"p": "1"}
+    await lab.ledger.finish(claim, asking(claim, "q"), lab.origin("a"))
+    assert await lab.state("a") == "queued"
+    claim = await lab.begin("a")
+    assert claim.answers == {"p": "1", "q": "2"}
+    await lab.ledger.finish(claim, asking(claim, "q"), lab.origin("a"))
+    assert await lab.state("a") == "interrupted"
 
 
 async def test_a_worker_that_ends_its_job_while_another_just_took_it_writes_nothing(lab):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from contract import Env
 from executor import embedded
@@ -16,6 +17,10 @@ from executor.embedded.loopback import free_port
 from executor.embedded.model import Model, scripted
 from tests import rig
 from tests.rig import Environment
+
+# How long an example takes says more of the machine than of what it shows.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 Serve = Callable[[Mapping[str, str]], Awaitable[Service]]
 

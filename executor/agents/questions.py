@@ -22,6 +22,12 @@ def questions_of(snapshot: StateSnapshot, *, at_breakpoint: bool = False) -> lis
     return asked or ([_breakpoint(snapshot)] if at_breakpoint and snapshot.next else [])
 
 
+def cut_short(snapshot: StateSnapshot) -> set[str]:
+    """The ids of what tasks asked that were cancelled when another failed: their answers are not to blame."""
+    cancelled = [task for task in snapshot.tasks if "CancelledError" in str(task.error)]
+    return {interrupt.id for task in cancelled for interrupt in task.interrupts}
+
+
 async def passed_breakpoint(graph: Graph, snapshot: StateSnapshot) -> list[dict[str, Any]]:
     """The breakpoint at which the thread stands, where its worker may have died before it could say so."""
     names = {task.name for task in snapshot.tasks}

@@ -11,7 +11,7 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
 from executor.agents.gates import Gates
-from executor.agents.questions import passed_breakpoint, questions_of
+from executor.agents.questions import cut_short, passed_breakpoint, questions_of
 from executor.agents.state import as_json, last_text
 from executor.agents.steps import remaining_steps
 from executor.agents.stream import MODES, asks, entry_bodies
@@ -56,8 +56,11 @@ class Run:
         return await self._stream(further, self._config | self._limited(steps))
 
     async def asked(self) -> list[dict[str, Any]]:
-        """What the thread asks now, as after an answer that its own code could not take."""
-        return questions_of(await self.graph.aget_state(self._config))
+        """What the thread asks after an answer that its own code could not take: all but what others cut short."""
+        snapshot = await self.graph.aget_state(self._config)
+        spared = cut_short(snapshot) & self.claim.answers.keys()
+        asked = questions_of(snapshot)
+        return [question for question in asked if question["id"] not in spared] or asked
 
     def drain(self) -> None:
         """Ask the graph to stop at its next step."""

@@ -1,7 +1,10 @@
 """A provider that is away for longer than any number of attempts: no job fails by it, and it meets no storm."""
 
 import asyncio
+import gc
 import time
+import warnings
+from collections.abc import Iterator
 from typing import Any, TypedDict
 
 import httpx2
@@ -17,18 +20,26 @@ from tests.integration.durable.steps import Steps, fails, job
 from tests.integration.durable.workers import working
 from tests.integration.world import World, asked, event, unique
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick", "short")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("quick", "short"),
+    # OpenAI's client leaves the connections of calls that are refused to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 JOBS = 12
 CLIENTS_RETRIES = 3  # what one call of OpenAI's client makes of a 503
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
-    """Probes that come soon, and an outage that ends with its test."""
+def short(monkeypatch: pytest.MonkeyPatch, model: Model) -> Iterator[None]:
+    """Probes that come soon, and an outage that ends with its test, as do its connections."""
     monkeypatch.setattr(gate, "FIRST_DELAY", 0.2)
     monkeypatch.setattr(gate, "LONGEST_DELAY", 1.0)
     monkeypatch.setattr(model, "outage", None)
+    yield
+    with warnings.catch_warnings(action="ignore"):
+        gc.collect()
 
 
 async def waits_for_provider(place: World, *jobs: str) -> bool:

@@ -1,75 +1,25 @@
 """People may ask for time, be wrong, answer in pieces and answer twice: no answer ever fails a job."""
 
 import asyncio
-import operator
 import signal
 from functools import partial
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import pytest
-from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from contract import Env
 from executor.embedded.loopback import wait_until
-from executor.jobs.answers import NotAsked, WrongAnswer
+from executor.jobs.answers import WrongAnswer
 from tests.integration.durable.aftermath import at_rest, becomes
+from tests.integration.durable.people import asked, asks_for, resume
 from tests.integration.durable.steps import Steps, asks, fails, job
-from tests.integration.durable.workers import Running, working
+from tests.integration.durable.workers import working
 from tests.integration.world import World, deep, event, unique, writing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
 
 QUESTIONS = 100
-
-
-class Branches(TypedDict):
-    job: str
-    done: Annotated[list[str], operator.add]
-
-
-def branches(*names: str, hold: asyncio.Event | None = None) -> Any:
-    """A graph whose branches ask at once, each its own name; `hold` keeps the one after them."""
-    built: Any = StateGraph(Branches)
-
-    def branch(name: str) -> Any:
-        async def ask(_: Branches) -> dict[str, list[str]]:
-            return {"done": [f"{name}={interrupt(name)}"]}
-
-        return ask
-
-    async def after(_: Branches) -> dict[str, list[str]]:
-        if hold is not None:
-            await hold.wait()
-        return {"done": ["after"]}
-
-    built.add_node("after", after)
-    for name in names:
-        built.add_node(name, branch(name))
-        built.add_edge(START, name)
-    built.add_edge(list(names), "after")
-    built.add_edge("after", END)
-    return built.compile()
-
-
-async def asked(running: Running, name: str) -> dict[str, str]:
-    """What a job asks: the ids of its questions by their values."""
-    found = await running.resources.register.job(name)
-    assert found is not None
-    return {each["value"]: each["id"] for each in (found.result or {}).get("interrupts", [])}
-
-
-async def asks_for(running: Running, name: str, *values: str) -> dict[str, str]:
-    async def so() -> bool:
-        found = await running.resources.register.job(name)
-        return found is not None and found.status == "interrupted" and {*await asked(running, name)} == {*values}
-
-    await wait_until(f"{name} asks {values}", so)
-    return await asked(running, name)
-
-
-async def resume(running: Running, name: str, answer: Any, key: str | None = None) -> None:
-    await running.service.jobs.resume(name, answer, key)
 
 
 async def test_a_job_that_asks_a_hundred_times_is_one_attempt(place: World, steps: Steps, name: str) -> None:
@@ -140,58 +90,6 @@ async def test_what_the_world_spoils_after_an_answer_goes_on_with_the_same_answe
     [end] = await place.terminal()
     assert (end.data["attempts"], end.data["result"]["final_state"]["done"]) == (3, ["a", "b=first", "c"])
     assert (await place.words(name)).count("interrupted") == 1
-
-
-async def test_questions_asked_at_once_are_answered_one_by_one(place: World, name: str) -> None:
-    async with working(place.environment, branches("x", "y", "z")) as running:
-        await place.publish(job(name))
-        ids = await asks_for(running, name, "x", "y", "z")
-        with pytest.raises(WrongAnswer, match="several questions are open"):
-            await resume(running, name, "which?")
-        await resume(running, name, {ids["y"]: "1"})
-        await asks_for(running, name, "x", "z")
-        await resume(running, name, {ids["y"]: "1"})  # twice is once
-        with pytest.raises(NotAsked):
-            await resume(running, name, {ids["y"]: "2"})
-        await resume(running, name, {ids["x"]: "2", ids["z"]: "3"})
-        assert await at_rest(place, name) == {name: "completed"}
-    [end] = await place.terminal()
-    assert sorted(end.data["result"]["final_state"]["done"][:-1]) == ["x=2", "y=1", "z=3"]
-    assert end.data["attempts"] == 1
-
-
-async def test_an_answer_that_comes_while_the_job_runs_is_kept_and_taken(place: World, name: str) -> None:
-    """One branch goes on from its answer, slowly; the other's answer comes meanwhile."""
-    hold, begun = asyncio.Event(), asyncio.Event()
-
-    def graph() -> Any:
-        async def slow(_: Branches) -> dict[str, list[str]]:
-            answer = interrupt("slow")
-            begun.set()
-            await hold.wait()
-            return {"done": [f"slow={answer}"]}
-
-        async def other(_: Branches) -> dict[str, list[str]]:
-            return {"done": [f"other={interrupt('other')}"]}
-
-        built: Any = StateGraph(Branches)
-        for node in (slow, other):
-            built.add_node(node.__name__, node)
-            built.add_edge(START, node.__name__)
-        return built.compile()
-
-    async with working(place.environment, graph()) as running:
-        await place.publish(job(name))
-        ids = await asks_for(running, name, "slow", "other")
-        await resume(running, name, {ids["slow"]: "1"})
-        await begun.wait()
-        assert await asked(running, name) == {"other": ids["other"]}
-        await resume(running, name, {ids["other"]: "2"})
-        hold.set()
-        assert await at_rest(place, name) == {name: "completed"}
-    [end] = await place.terminal()
-    assert sorted(end.data["result"]["final_state"]["done"]) == ["other=2", "slow=1"]
-    assert end.data["attempts"] == 1
 
 
 @pytest.mark.parametrize("where", ["before", "after"])

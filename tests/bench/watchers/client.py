@@ -17,7 +17,7 @@ import uvloop
 
 from executor.embedded.loopback import HOST
 
-AT = re.compile(rb'"at":([0-9.]+)')
+AT = re.compile(rb'"at": ?([0-9.]+)')
 TOGETHER = 50  # connections that are being made at the same time
 
 

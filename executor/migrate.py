@@ -166,7 +166,8 @@ def _locked(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        if not connection.closed:  # what is lost has let go, and its own error is what counts
+            connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def _pending(connection: psycopg.Connection[DictRow], wanted: list[Migration]) -> list[Migration]:

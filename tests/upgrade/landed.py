@@ -11,7 +11,7 @@ from pathlib import Path
 from tools import toolchain
 from tools.version import ROOT
 
-COMMIT = "875b5e62349557fe48b653afd809b9077891be17"
+COMMIT = "1c79e07d295e7b7a5665b8a1142be92e41a325df"
 LOCK = Path("requirements/executor.txt")
 
 

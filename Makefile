@@ -91,4 +91,7 @@ bench-rows: $(READY) ## Measure what periodic statements and lists cost on large
 bench-watchers: $(READY) ## Measure what many watchers cost beside the image that landed last
 	@$(BIN)/python -m tests.bench.watchers $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers images packages lock clean
+bench-large: $(READY) ## Measure what large results cost beside the image that landed last
+	@$(BIN)/python -m tests.bench.large $(ARGS)
+
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large images packages lock clean

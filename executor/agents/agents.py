@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from executor.agents import definition, graphs, inputs
+from executor.agents import definition, graphs, inputs, long_texts
 from executor.agents.declared import Declared
 from executor.agents.gates import Gates
 from executor.agents.run import Run
@@ -40,6 +40,7 @@ class Agents:
         self._known = {name: Declared.of(graph) for name, graph in known.items()}
         self.gates = gates or Gates()
         self._compiled: OrderedDict[str, Declared] = OrderedDict()
+        long_texts.pass_over()
 
     async def open(self, job: JobRequest, claim: Claim, emit: Callable[[EntryBody], None]) -> Run:
         """A run of the job under the claim; raises Rejected where it is none that can run here, or GateClosed."""

@@ -12,7 +12,7 @@ from langgraph.types import Command, StateSnapshot
 
 from executor.agents.gates import Gates
 from executor.agents.questions import cut_short, passed_breakpoint, questions_of
-from executor.agents.state import as_json, last_text
+from executor.agents.state import last_text, whole_as_json
 from executor.agents.steps import remaining_steps
 from executor.agents.stream import MODES, asks, entry_bodies
 from executor.errors import Drained, StepLimit
@@ -49,7 +49,7 @@ class Run:
         asked = questions_of(begun) or await passed_breakpoint(self.graph, begun)
         # Not `next`, which leaves out a task whose writes are committed and their checkpoint is not.
         if not begun.tasks or (asked and not self._are_answered(asked)):
-            return _came_to(begun, asked)
+            return await _came_to(begun, asked)
         further = self._further(begun)
         self.is_answer = further is not None
         steps = await remaining_steps(self.graph, self._config, begun, self.job)
@@ -94,10 +94,10 @@ class Run:
         except GraphRecursionError as error:
             raise StepLimit(str(error)) from error
         if not may_ask:
-            return Completed(last_text(values), as_json(values))
+            return Completed(last_text(values), await whole_as_json(values))
         # What the last part of a stream holds depends on which task of a step came last: only the state says it all.
         snapshot = await self.graph.aget_state(self._config)
-        return _came_to(snapshot, questions_of(snapshot, at_breakpoint=True))
+        return await _came_to(snapshot, questions_of(snapshot, at_breakpoint=True))
 
     async def _stream_values(self, graph_input: Any, config: RunnableConfig) -> tuple[Any, bool]:
         """The last values, and whether the graph may have stopped to ask; each stop to ask is told as an update."""
@@ -130,7 +130,7 @@ class Run:
         return {} if steps is None else {"recursion_limit": steps}
 
 
-def _came_to(snapshot: StateSnapshot, asked: list[dict[str, Any]]) -> Result:
+async def _came_to(snapshot: StateSnapshot, asked: list[dict[str, Any]]) -> Result:
     if asked:
         return Interrupted(asked)
-    return Completed(last_text(snapshot.values), as_json(snapshot.values))
+    return Completed(last_text(snapshot.values), await whole_as_json(snapshot.values))

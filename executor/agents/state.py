@@ -1,5 +1,6 @@
 """The state of a graph as JSON."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +9,36 @@ from langchain_core.messages import BaseMessage, message_to_dict
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from executor.values import ARRAYS, BYTES, plain, text
+from executor.values import ARRAYS, BYTES, OBJECTS, plain, text
+
+SMALL_VALUES, SMALL_CHARACTERS = 2_000, 256 << 10  # what is made into JSON in a millisecond or two
 
 
 def as_json(value: Any) -> Any:
     """Whatever a channel holds, as JSON: messages in LangChain's dict form, what has no form as its text."""
     return plain(value, _form)
+
+
+async def whole_as_json(value: Any) -> Any:
+    """The same of what may be large; then it is made beside the event loop."""
+    return as_json(value) if is_small(value) else await asyncio.to_thread(as_json, value)
+
+
+def is_small(value: Any) -> bool:
+    """Whether it holds few values and little text; looks no further than that."""
+    values, characters, inside = SMALL_VALUES, SMALL_CHARACTERS, [value]
+    while inside and values > 0 and characters > 0:
+        held = inside.pop()
+        values -= 1
+        if isinstance(held, OBJECTS):
+            inside.extend(list(held.values())[:values])
+        elif isinstance(held, ARRAYS):
+            inside.extend(list(held)[:values])
+        elif isinstance(held, BaseMessage):
+            inside.append(held.content)
+        elif isinstance(held, (str, *BYTES)):
+            characters -= len(held)
+    return not inside and characters > 0
 
 
 def _form(value: Any) -> Any:

@@ -221,7 +221,10 @@ NotClaimed = Busy | Blocked | Early | Finished | Conflict  # why a job was not c
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended, or that it waits for people and what it asks them; and the messages that say so."""
+    """How a job ended, or that it waits for people and what it asks them; and the messages that say so.
+
+    `size` is about how many bytes its result is as JSON, where that may be large.
+    """
 
     status: str
     result: dict[str, Any] | None
@@ -229,6 +232,7 @@ class Outcome:
     messages: tuple[Message, ...]
     duration_ms: int | None = None
     questions: tuple[Question, ...] = ()
+    size: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from orjson import Fragment
+
 from executor.jobs.answers import Question
 from executor.jobs.events import Fact, Word, render, render_wake
 from executor.jobs.job import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
 from executor.jobs.locations import location_of
 from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings
+from executor.values import dumps
 
 LARGE = frozenset({"result", "interrupts"})
 LONGEST_MESSAGE = 1000
@@ -39,10 +42,12 @@ class Outcomes:
         """The graph came to its end, or waits for a person's answer."""
         if isinstance(result, Interrupted):
             return self._interrupted(job, claim, result)
-        value = {"output": result.output, "final_state": result.final_state}
+        state = dumps(result.final_state)  # made once, for the event and for the ledger
+        value = {"output": result.output, "final_state": Fragment(state)}
         duration_ms = round(seconds * 1000)
         data = {"job_id": job.job_id, "result": value, "attempts": claim.total, "duration_ms": duration_ms}
-        return Outcome("completed", value, None, (self._say("completed", job, data),), duration_ms)
+        said = self._say("completed", job, data, large=len(state) > self.limit)
+        return Outcome("completed", value, None, (said,), duration_ms, size=len(state))
 
     def _interrupted(self, job: JobRequest, claim: Claim, result: Interrupted) -> Outcome:
         asked = tuple(
@@ -85,9 +90,9 @@ class Outcomes:
         identity = ":".join(filter(None, (quote(about, safe=":"), "dlq", nth)))
         return Message(identity, self.nats.subject("dlq", reason), headers | added, origin.body)
 
-    def _say(self, word: Word, job: JobRequest, data: dict[str, Any], nth: str = "") -> Message:
+    def _say(self, word: Word, job: JobRequest, data: dict[str, Any], nth: str = "", *, large: bool = False) -> Message:
         fact = Fact(word, job.job_id, data, job.traceparent, nth=nth)
-        headers, body = render(fact, self.source)
+        headers, body = render(_by_reference(fact) if large else fact, self.source)
         if len(body) > self.limit:
             headers, body = render(_by_reference(fact), self.source)
         return Message(fact.id, self.nats.subject("status", word), headers, body)

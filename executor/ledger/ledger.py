@@ -55,7 +55,8 @@ class Ending:
     @property
     def size(self) -> int:
         """About how many bytes it writes."""
-        return sum(len(message.body) for message in self.outcome.messages) + len(self.kept.body if self.kept else b"")
+        messages = sum(len(message.body) for message in self.outcome.messages)
+        return self.outcome.size + messages + len(self.kept.body if self.kept else b"")
 
 
 class Ledger:

@@ -24,6 +24,7 @@ from executor.settings import WorkerSettings
 from executor.telemetry import Metrics
 from executor.worker.admission import Admission
 from executor.worker.insistence import insist
+from executor.worker.large import Room
 from executor.worker.leases import Held, Leases
 from executor.worker.outbox import Outbox
 from executor.worker.ports import Agents, Broker, Delivery, EntrySink, Ledger
@@ -67,6 +68,7 @@ class Processor:
         self._settings = settings
         self._scrub = scrub
         self._limits = Limits(settings.max_attempts, settings.retry_seconds)
+        self._room = Room()
         self._jitter = Random()  # noqa: S311 - spreads retries, guards nothing
 
     async def process(self, delivery: Delivery) -> None:
@@ -192,6 +194,11 @@ class Processor:
         return self._outcomes.ended(held.job, held.claim, result, seconds)
 
     async def _end(self, held: Held, outcome: Outcome) -> None:
+        async with self._room.of(outcome.size):
+            goes_on = await self._finish(held, outcome)
+        await (held.delivery.nak() if goes_on else held.delivery.ack())
+
+    async def _finish(self, held: Held, outcome: Outcome) -> bool:
         goes_on = await self._outbox.finish(held.claim, outcome, held.origin if outcome.questions else None)
         held.ended = True
         log.info("job ended", status=outcome.status)
@@ -200,7 +207,7 @@ class Processor:
             self._outbox.publish_and_wake(held.job.thread_id, outcome.messages),
             self._say_end(held, outcome.status),
         )
-        await (held.delivery.nak() if goes_on else held.delivery.ack())
+        return goes_on
 
     async def _say_end(self, held: Held, status: str) -> None:
         if status in TERMINAL:

@@ -11,6 +11,7 @@ from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Message
 from executor.jobs.outcomes import LONGEST_MESSAGE, Outcomes
 from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings
+from executor.values import dumps
 
 NATS = NatsSettings.read(
     {
@@ -58,7 +59,8 @@ def test_started_is_said_with_the_jobs_id():
 def test_completed_holds_the_result_in_the_ledger_and_in_the_event():
     result = {"output": "done", "final_state": {"messages": []}}
     outcome = OUTCOMES.ended(JOB, CLAIM, Completed("done", {"messages": []}), seconds=1.2345)
-    assert outcome == Outcome("completed", result, None, outcome.messages, 1234)
+    assert outcome == Outcome("completed", outcome.result, None, outcome.messages, 1234)
+    assert json.loads(dumps(outcome.result)) == result
     [message] = outcome.messages
     assert (message.id, message.subject) == ("j%2F1:completed", "crew.status.completed")
     assert event(message) == told("completed", {"job_id": "j/1", "result": result, "attempts": 2, "duration_ms": 1234})
@@ -140,7 +142,7 @@ def test_a_dead_letter_is_the_original_with_the_reason_beside_it():
 def test_a_result_that_is_too_large_stays_in_the_ledger_and_is_referred_to():
     state = {"messages": ["x" * LIMIT]}
     outcome = OUTCOMES.ended(JOB, CLAIM, Completed("done", state), seconds=1)
-    assert outcome.result == {"output": "done", "final_state": state}
+    assert json.loads(dumps(outcome.result)) == {"output": "done", "final_state": state}
     assert event(outcome.messages[0]) == told(
         "completed", {"job_id": "j/1", "attempts": 2, "duration_ms": 1000}, dataref="/jobs/j%2F1"
     )

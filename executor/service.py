@@ -11,7 +11,7 @@ from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Ledger, Register, Sweeps
+from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -43,6 +43,7 @@ class Resources:
     reader: Reader
     broker: Broker
     ledger: Ledger
+    room: WaitingRoom
     register: Register
     sweeps: Sweeps
 
@@ -73,9 +74,10 @@ class Service:
             stream_ends,
             accepted,
         )
-        thread_order = ThreadOrder(resources.broker, resources.ledger, accepted)
+        thread_order = ThreadOrder(resources.broker, resources.room, accepted)
         admission = Admission(
             ledger=resources.ledger,
+            room=resources.room,
             outbox=self._outbox,
             outcomes=outcomes,
             thread_order=thread_order,
@@ -134,7 +136,7 @@ class Service:
             opened = self._gates.opened()
             try:
                 if opened:
-                    await self._resources.ledger.let_pass(opened)
+                    await self._resources.room.let_pass(opened)
             except TryAgain as error:
                 log.warning("not let pass yet", gates=opened, error=str(error))
                 self._gates.put_back(opened)

@@ -10,6 +10,7 @@ from executor.jobs.answers import NotAsked
 from executor.jobs.job import (
     EVERY_JOB,
     TERMINAL,
+    Applicant,
     Blocked,
     Busy,
     CalledOff,
@@ -17,6 +18,7 @@ from executor.jobs.job import (
     Conflict,
     Early,
     Finished,
+    GoesOn,
     Identity,
     Job,
     JobFilter,
@@ -114,12 +116,22 @@ class FakeLedger:
             return None
         return row.thread, Finished(row.status, row.attempts, self._unpublished(job_id))
 
-    async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
+    async def park(self, waiting: Sequence[Applicant]) -> set[str]:
         await self._call("park")
-        row = self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, job.sequence))
-        row.status, row.kept, row.due = "parked", origin, not_before
-        self.journal.append(("park", job.job_id))
-        return True
+        for each in waiting:
+            job = each.job
+            row = self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, job.sequence))
+            row.status, row.kept, row.due = "parked", each.origin, each.not_before
+        names = [each.job.job_id for each in waiting]
+        self.journal.append(("park", *names))
+        return set(names)
+
+    async def goes_on(self, thread_id: str) -> GoesOn | None:
+        await self._call("goes_on")
+        for job_id, row in self.rows.items():
+            if row.thread == thread_id and row.kept is not None and row.status in {"queued", "running"}:
+                return GoesOn(job_id, max(row.lease_until - self.now, 0.0))
+        return None
 
     async def renew(self, claims: Iterable[Claim]) -> dict[str, bool]:
         await self._call("renew")

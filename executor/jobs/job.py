@@ -69,6 +69,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Applicant:
+    """A job for which somebody wants a claim, not before its time, and the message that asked for it."""
+
+    job: Identity
+    origin: Origin
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Completed:
     """The graph came to its end."""
 
@@ -157,6 +166,11 @@ class Blocked:
 
 
 @dataclass(frozen=True)
+class Parked:
+    """A job of the same thread comes first, and this one waits for it in the ledger."""
+
+
+@dataclass(frozen=True)
 class Early:
     """The job is not due yet."""
 
@@ -167,6 +181,14 @@ class Wake:
 
     job_id: str
     wakes: int
+
+
+@dataclass(frozen=True)
+class GoesOn:
+    """A job with which its thread goes on; for so many seconds it is still another's, or not due."""
+
+    job_id: str
+    after: float
 
 
 @dataclass(frozen=True)

@@ -7,5 +7,6 @@ nothing. Time is the database's. No decision about a job may come in, but for wh
 from executor.ledger.ledger import Ledger
 from executor.ledger.register import Register
 from executor.ledger.sweeps import Sweeps
+from executor.ledger.waiting import WaitingRoom
 
-__all__ = ["Ledger", "Register", "Sweeps"]
+__all__ = ["Ledger", "Register", "Sweeps", "WaitingRoom"]

@@ -23,7 +23,6 @@ from executor.jobs.job import (
     Origin,
     Outcome,
     Tries,
-    Waiting,
     Wake,
 )
 from executor.ledger.sql import worker as sql
@@ -32,7 +31,6 @@ from executor.postgres.pool import Connection, Pool, connected, fetch, transacti
 from executor.values import escaped
 
 LARGE_BYTES = 256 << 10  # such an outcome goes alone
-LET_PASS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Ledger:
         try:
             claim = await self._claim(wanted)
         except psycopg.errors.UniqueViolation:
-            return Blocked()  # somebody began on the thread at this moment
+            claim = None  # somebody began on the thread at this moment
         return claim or await self._why_not(wanted)
 
     async def _claim_all(self, wanted: Sequence[Wanted]) -> list[Claim | None]:
@@ -108,31 +106,11 @@ class Ledger:
                 return await _finished(connection, wanted.job.job_id, row)
         return _reason(row)
 
-    async def waiting(self, job_id: str) -> Waiting | None:
-        """The job that waits here and the message that asked for it, or None where there is none."""
-        async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.WAITING, {"job_id": job_id})
-        if not rows or rows[0]["body"] is None:
-            return None
-        row = rows[0]
-        return Waiting(row["sequence"], Origin(job_id, row["subject"], row["headers"], row["body"]))
-
     async def ended(self, job_id: str) -> tuple[str, Finished] | None:
         """The thread of a job that has its outcome, and the outcome; None for any other."""
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.ENDED, {"job_id": job_id})
             return (rows[0]["thread_id"], await _finished(connection, job_id, rows[0])) if rows else None
-
-    async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
-        """Keep the job here until its thread is free or its time has come; False where it need not wait any more."""
-        values = asdict(job) | waiting_columns(origin) | {"not_before": not_before, "replay": origin.replay or 0}
-        async with transaction(self._pool) as connection:
-            parked = bool(await fetch(connection, sql.PARK, values))
-            if parked and not_before is None:
-                parked = bool(await fetch(connection, sql.STILL_BLOCKED, values))
-            if not parked:
-                raise psycopg.Rollback
-        return parked
 
     async def renew(self, claims: Iterable[Claim]) -> Mapping[str, bool]:
         """Extend all leases of this process; the ids of those that it still owns, and whether each is to be ended."""
@@ -168,12 +146,6 @@ class Ledger:
         async with connected(self._pool) as connection:
             if not await fetch(connection, sql.POSTPONE, values):
                 raise LeaseLost(claim.job_id)
-
-    async def let_pass(self, gates: Sequence[str]) -> None:
-        """Let all go on that wait at gates which have opened."""
-        async with connected(self._pool) as connection:
-            while len(await fetch(connection, sql.OPENED, {"gates": gates})) == LET_PASS_AT_ONCE:
-                pass
 
     async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
         """Write the outcome and promise its messages in one commit; raises LeaseLost where the job is another's.
@@ -239,18 +211,6 @@ class Ledger:
         """Mark messages that the broker has."""
         async with connected(self._pool) as connection:
             await connection.execute(sql.PUBLISHED, {"ids": [message.id for message in messages]})
-
-    async def unknown(self, after: int, before: int) -> list[int]:
-        """The places in the stream between the two that no job of the ledger came from."""
-        async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.SEQUENCES, {"after": after, "before": before})
-        known = {row["sequence"] for row in rows}
-        return [sequence for sequence in range(after + 1, before) if sequence not in known]
-
-    async def seen(self, job_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the ledger has."""
-        async with connected(self._pool) as connection:
-            return {row["job_id"] for row in await fetch(connection, sql.SEEN, {"job_ids": list(job_ids)})}
 
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""

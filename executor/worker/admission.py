@@ -13,6 +13,7 @@ from executor.jobs.envelope import Invalid
 from executor.jobs.events import ACCEPTED, WakeUp, parse, read
 from executor.jobs.job import (
     TERMINAL,
+    Applicant,
     Blocked,
     Busy,
     Claim,
@@ -24,12 +25,15 @@ from executor.jobs.job import (
     Message,
     NotClaimed,
     Origin,
+    Parked,
+    Wake,
 )
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import Failure, rejection
 from executor.worker.leases import Held
+from executor.worker.lines import Lines
 from executor.worker.outbox import Outbox
-from executor.worker.ports import Delivery, Ledger
+from executor.worker.ports import Delivery, Ledger, WaitingRoom
 from executor.worker.stream_ends import StreamEnds
 from executor.worker.thread_order import ThreadOrder
 
@@ -46,6 +50,7 @@ class Admission:
         self,
         *,
         ledger: Ledger,
+        room: WaitingRoom,
         outbox: Outbox,
         outcomes: Outcomes,
         thread_order: ThreadOrder,
@@ -57,6 +62,8 @@ class Admission:
         self._outbox = outbox
         self._outcomes = outcomes
         self._thread_order = thread_order
+        self._room = room
+        self._lines = Lines(ledger, room)
         self._accepted = accepted
 
     async def admit(self, delivery: Delivery) -> Held | None:
@@ -65,17 +72,27 @@ class Admission:
         try:
             asked = read(origin.headers, origin.body, self._accepted)
         except Invalid as error:
+            self._thread_order.pass_by(delivery.sequence)
             return await self._fail_invalid(delivery, origin, error)
         if isinstance(asked, WakeUp):
-            return await self._wake(delivery, asked.job_id)
-        await self._thread_order.wait(delivery, asked)
-        return await self._claim(delivery, asked, asked.identity(delivery.sequence), origin)
+            self._thread_order.pass_by(delivery.sequence)
+            return await self.go_on_with(delivery, asked.job_id)
+        await self._thread_order.wait(delivery.sequence, asked)
+        try:
+            return await self._claim(delivery, asked, asked.identity(delivery.sequence), origin)
+        except BaseException:
+            self._thread_order.give_back(delivery.sequence, asked)
+            raise
 
-    async def _wake(self, delivery: Delivery, job_id: str) -> Held | None:
-        waiting = await self._ledger.waiting(job_id)
+    async def go_on_with(self, delivery: Delivery, job_id: str) -> Held | None:
+        """The job that waits in the ledger under this id, claimed as any other; raises TryAgain.
+
+        The delivery stands for it: until it is answered, the broker counts it, and brings it back where we die.
+        """
+        waiting = await self._room.waiting(job_id)
         if waiting is None:  # it has ended meanwhile
             if ended := await self._ledger.ended(job_id):
-                await self._tell_again(job_id, *ended)
+                return await self._go_on(delivery, job_id, *ended)
             await delivery.ack()
             return None
         job = parse(waiting.origin.headers, waiting.origin.body, self._accepted)
@@ -83,36 +100,35 @@ class Admission:
         return await self._claim(delivery, job, job.identity(sequence), waiting.origin)
 
     async def _claim(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> Held | None:
-        while True:
-            claimed = await self._ledger.claim(who, job.not_before, origin.replay)
-            match claimed:
-                case Claim():
-                    return Held(delivery, claimed, job, origin)
-                case Blocked() if job.multitask == "reject" and origin.replay is None:
-                    await self._fail_thread_busy(delivery, job, who, origin)
-                case Blocked():
-                    if not await self._ledger.park(who, origin):
-                        continue  # the thread became free at this moment
-                    log.info("parked: its thread is busy", job=job.job_id)
-                    await delivery.ack()
-                case Early():
-                    await self._delay(delivery, job, who, origin)
-                case _:
-                    await self._answer_unclaimed(delivery, job, claimed, origin)
-            return None
+        may_wait = job.multitask != "reject" or origin.replay is not None
+        claimed = await self._lines.claim(Applicant(who, origin, job.not_before), may_wait=may_wait)
+        match claimed:
+            case Claim():
+                return Held(delivery, claimed, job, origin)
+            case Parked():
+                log.info("parked: its thread is busy", job=job.job_id)
+                await delivery.ack()
+            case Blocked():
+                await self._fail_thread_busy(delivery, job, who, origin)
+            case Early():
+                await self._delay(delivery, job, who, origin)
+            case _:
+                return await self._answer_unclaimed(delivery, job, claimed, origin)
+        return None
 
     async def _delay(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
-        if await self._ledger.park(who, origin, job.not_before):
+        if await self._room.park([Applicant(who, origin, job.not_before)]):
             log.info("parked: it is not due", job=job.job_id, due=str(job.not_before))
             await delivery.ack()
         else:  # another message asked for it earlier, and somebody has begun with it
             await delivery.nak(BUSY_SECONDS)
 
-    async def _answer_unclaimed(self, delivery: Delivery, job: JobRequest, why: NotClaimed, origin: Origin) -> None:
+    async def _answer_unclaimed(
+        self, delivery: Delivery, job: JobRequest, why: NotClaimed, origin: Origin
+    ) -> Held | None:
         match why:
             case Finished():
-                await self._tell_again(job.job_id, job.thread_id, why)
-                await delivery.ack()
+                return await self._go_on(delivery, job.job_id, job.thread_id, why)
             case Conflict():
                 log.warning("refused: the id belongs to a job with other content", job=job.job_id)
                 await self._say(delivery, [self._outcomes.dead_letter(origin.place, origin, "conflict", 0)])
@@ -120,12 +136,31 @@ class Admission:
                 await delivery.nak(max(after, BUSY_SECONDS))
             case _:
                 await delivery.nak(BUSY_SECONDS)
+        return None
 
-    async def _tell_again(self, job_id: str, thread_id: str, end: Finished) -> None:
-        """Say what the worker that wrote the outcome may not have said before it died."""
-        await self._outbox.publish_and_wake(thread_id, end.unpublished)
+    async def _go_on(self, delivery: Delivery, job_id: str, thread_id: str, end: Finished) -> Held | None:
+        """Say what may not have been said of a job that has ended, and go on with its thread.
+
+        Whoever ended it may have died with the next one, for which the delivery stood by then.
+        """
+        wakes = await self._tell_again(job_id, thread_id, end)
+        if wakes:
+            return await self.go_on_with(delivery, wakes[0].job_id)
+        following = await self._room.goes_on(thread_id)
+        if following is None:
+            await delivery.ack()
+        elif following.after > 0:
+            await delivery.nak(max(following.after, BUSY_SECONDS))
+        else:
+            return await self.go_on_with(delivery, following.job_id)
+        return None
+
+    async def _tell_again(self, job_id: str, thread_id: str, end: Finished) -> Sequence[Wake]:
+        """Say what the worker that wrote the outcome may not have said before it died; who is to go on now."""
+        wakes = await self._outbox.publish_and_settle(thread_id, end.unpublished)
         if end.status in TERMINAL:
             await self._stream_ends.make_sure(thread_id, job_id, end.attempts, end.status)
+        return wakes
 
     async def _fail_thread_busy(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)
@@ -147,8 +182,7 @@ class Admission:
         claimed = await self._ledger.claim(who, replay=origin.replay)
         if isinstance(claimed, Claim):
             return Held(delivery, claimed, refused, origin, refused=cause)
-        await self._answer_unclaimed(delivery, refused, claimed, origin)
-        return None
+        return await self._answer_unclaimed(delivery, refused, claimed, origin)
 
     async def _say(self, delivery: Delivery, messages: Sequence[Message]) -> None:
         await self._outbox.promise_and_publish(messages)

@@ -46,7 +46,7 @@ POINTS: dict[FailpointName, Point] = {
     "finished": Point("ledger", "finish", lambda *_: True),
     "published": Point("broker", "publish", lambda args, _: args[0].subject.rpartition(".")[2] in TERMINAL),
     "acknowledged": Point("broker", "take", lambda *_: True, then="ack", grace=0.1),
-    "parked": Point("ledger", "park"),
+    "parked": Point("room", "park"),
     "woken": Point("ledger", "mark_and_wake"),  # its message is not published yet
 }
 

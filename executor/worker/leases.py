@@ -71,7 +71,7 @@ class Leases:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._held: set[Held] = set()
-        self._draining = False
+        self.is_draining = False
 
     def __len__(self) -> int:
         return len(self._held)
@@ -79,7 +79,7 @@ class Leases:
     @contextmanager
     def hold(self, held: Held) -> Iterator[None]:
         """Keep the job's lease and its message's ack-wait from running out."""
-        held.draining = self._draining
+        held.draining = self.is_draining
         self._held.add(held)
         try:
             yield
@@ -95,7 +95,7 @@ class Leases:
 
     async def drain(self, grace: float) -> None:
         """Ask every run to stop at its next step; after so many seconds, end it where it is."""
-        self._draining = True
+        self.is_draining = True
         for held in self._held:
             held.drain()
         await asyncio.sleep(grace)

@@ -33,8 +33,12 @@ class Outbox:
 
         Raises TryAgain where the broker or the ledger fails; then it stays promised.
         """
+        await self.wake(await self.publish_and_settle(thread_id, messages))
+
+    async def publish_and_settle(self, thread_id: str, messages: Sequence[Message]) -> Sequence[Wake]:
+        """The same, but whoever is to go on is the caller's to wake, or to go on with."""
         await self._publish_all(messages)
-        await self.wake(await self._ledger.mark_and_wake(thread_id, messages))
+        return await self._ledger.mark_and_wake(thread_id, messages)
 
     async def promise_and_publish(self, messages: Sequence[Message]) -> None:
         """Promise and publish messages that belong to no job; raises TryAgain."""

@@ -1,13 +1,15 @@
 """What the worker needs of the world, as narrow as its need; the adapters satisfy it silently."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import (
+    Applicant,
     Claim,
     Finished,
+    GoesOn,
     Identity,
     JobRequest,
     Message,
@@ -68,14 +70,8 @@ class Ledger(Protocol):
     ) -> Claim | NotClaimed:
         """Take the job and count the attempt."""
 
-    async def waiting(self, job_id: str) -> Waiting | None:
-        """The job that waits here, and its message."""
-
     async def ended(self, job_id: str) -> tuple[str, Finished] | None:
         """The thread and the outcome of a job that has one."""
-
-    async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
-        """Keep the job here until its thread is free or its time has come; False where its thread is free by now."""
 
     async def renew(self, claims: Iterable[Claim]) -> Mapping[str, bool]:
         """The ids of those that are still ours, and whether each is to be ended."""
@@ -88,9 +84,6 @@ class Ledger(Protocol):
 
     async def postpone(self, claim: Claim, origin: Origin, after: float, gate: str | None) -> None:
         """Keep it here for so many seconds, as no attempt; raises LeaseLost."""
-
-    async def let_pass(self, gates: Sequence[str]) -> None:
-        """Let all go on that wait at gates which have opened."""
 
     async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
         """Write the outcome; whether the job goes on at once, being answered already; raises LeaseLost."""
@@ -107,11 +100,24 @@ class Ledger(Protocol):
     async def published(self, messages: Sequence[Message]) -> None:
         """The broker has them."""
 
+
+class WaitingRoom(Protocol):
+    """What waits in the ledger; every method raises TryAgain."""
+
+    async def park(self, waiting: Sequence[Applicant]) -> Collection[str]:
+        """Keep jobs of a thread here until it is free or their time has come; the ids of those that must wait."""
+
+    async def goes_on(self, thread_id: str) -> GoesOn | None:
+        """Who has begun on the thread, or is about to, and has no worker."""
+
+    async def waiting(self, job_id: str) -> Waiting | None:
+        """The job that waits here, and its message."""
+
     async def unknown(self, after: int, before: int) -> Sequence[int]:
         """Places in the stream that no job of the ledger came from."""
 
     async def seen(self, job_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the ledger has."""
+        """Those of the ids that have their place in the order, or have ended."""
 
 
 class Run(Protocol):

@@ -17,7 +17,7 @@ import structlog
 
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, TryAgain
 from executor.jobs.entries import Entry, EntryBody
-from executor.jobs.job import TERMINAL, Interrupted, Message, Outcome, Result, Tries
+from executor.jobs.job import TERMINAL, Interrupted, Message, Outcome, Result, Tries, Wake
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import AskAgain, Failure, Limits, Postpone, Retry, expired, judge, worker_lost
 from executor.settings import WorkerSettings
@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 GIVEN_BACK_SECONDS = 5.0
 FIRST = 1  # epoch
+IN_A_ROW = 8  # jobs of a thread, where others wait for a place
 
 
 class Processor:
@@ -74,9 +75,7 @@ class Processor:
     async def process(self, delivery: Delivery) -> None:
         """Answer one delivery: at the end it is acknowledged, given back, or left for its ack-wait."""
         try:
-            held = await self._admission.admit(delivery)
-            if held is not None:
-                await self._work(held)
+            await self._answer(delivery)
         except TryAgain as error:
             log.warning("given back", sequence=delivery.sequence, error=str(error))
             await delivery.nak(GIVEN_BACK_SECONDS)
@@ -85,16 +84,34 @@ class Processor:
         except Exception:
             log.exception("a bug: left to be delivered again", sequence=delivery.sequence)
 
-    async def _work(self, held: Held) -> None:
+    async def _answer(self, delivery: Delivery) -> None:
+        """Work on its job, then on the next of the thread under the same delivery.
+
+        After some in a row whoever waits for a place has his turn: the next one is asked for at the stream's end.
+        """
+        held, turns = await self._admission.admit(delivery), 1
+        while held is not None and (following := await self._work(held)) is not None:
+            if self._is_others_turn(turns):
+                await self._outbox.wake([following])
+                await delivery.ack()
+                break
+            held, turns = await self._admission.go_on_with(delivery, following.job_id), turns + 1
+
+    def _is_others_turn(self, turns: int) -> bool:
+        """Whether the thread must make room: every other place is taken, or the process is to end."""
+        others = len(self._leases) >= self._settings.concurrency - 1
+        return self._leases.is_draining or (turns >= IN_A_ROW and others)
+
+    async def _work(self, held: Held) -> Wake | None:
+        """Who is to go on with the thread under the same delivery, or None where it is answered."""
         bound = structlog.contextvars.bound_contextvars(job=held.job.job_id, attempt=held.claim.total)
         with bound, self._leases.hold(held), self._metrics.running.track_inprogress():
             if held.claim.cancelling:
-                await self._end(held, self._outcomes.cancelled(held.job))
-            elif cause := self._hopeless(held):
+                return await self._end(held, self._outcomes.cancelled(held.job))
+            if cause := self._hopeless(held):
                 # A claim that finds all attempts used up is none itself.
-                await self._fail(held, cause, held.claim.total - (held.claim.attempt > self._limits.attempts))
-            else:
-                await self._attempt(held)
+                return await self._fail(held, cause, held.claim.total - (held.claim.attempt > self._limits.attempts))
+            return await self._attempt(held)
 
     def _hopeless(self, held: Held) -> Failure | None:
         """Why the job is not even begun with."""
@@ -106,7 +123,7 @@ class Processor:
             return worker_lost(self._limits.attempts)
         return None
 
-    async def _attempt(self, held: Held) -> None:
+    async def _attempt(self, held: Held) -> Wake | None:
         log.info("job begun")
         self._metrics.attempts.inc()
         began = time.monotonic()
@@ -115,13 +132,14 @@ class Processor:
         except Drained:
             await self._give_back(held, after=0.0, unused=True)
         except Cancelled:
-            await self._end(held, self._outcomes.cancelled(held.job))
+            return await self._end(held, self._outcomes.cancelled(held.job))
         except LeaseLost:
             log.warning("given up: another worker has the job")
         except Exception as error:  # noqa: BLE001 - a graph may raise anything
-            await self._after(error, held)
+            return await self._after(error, held)
         else:
-            await self._end(held, self._outcome(held, result, held.claim.elapsed + time.monotonic() - began))
+            return await self._end(held, self._outcome(held, result, held.claim.elapsed + time.monotonic() - began))
+        return None
 
     async def _run(self, held: Held) -> Result:
         await self._begin(held)
@@ -142,7 +160,7 @@ class Processor:
         except ExecutorError as error:
             log.warning("event not published", id=message.id, error=str(error))
 
-    async def _after(self, error: Exception, held: Held) -> None:
+    async def _after(self, error: Exception, held: Held) -> Wake | None:
         """Do what follows from an attempt that failed."""
         tries = await insist(lambda: self._ledger.tally(held.claim), "failed attempt")
         answered = held.run is not None and held.run.is_answer
@@ -156,9 +174,10 @@ class Processor:
                 if gate is None:
                     await self._say_failed(held, tries, cause, after)
             case AskAgain():
-                await self._ask_again(held, verdict)
+                return await self._ask_again(held, verdict)
             case Failure():
-                await self._fail(held, verdict, tries.total)
+                return await self._fail(held, verdict, tries.total)
+        return None
 
     async def _say_failed(self, held: Held, tries: Tries, cause: str, after: float) -> None:
         log.warning("attempt failed", after=after, error=self._scrub(cause))
@@ -175,39 +194,46 @@ class Processor:
         await insist(lambda: self._ledger.postpone(held.claim, held.origin, after, gate), "postponement")
         await held.delivery.ack()
 
-    async def _ask_again(self, held: Held, refused: AskAgain) -> None:
+    async def _ask_again(self, held: Held, refused: AskAgain) -> Wake | None:
         """Put the question once more that the graph's own code could not take the answer to."""
         asked = await held.run.asked() if held.run is not None else []
         error = {"type": refused.type, "message": self._scrub(refused.message)}
         log.warning("asked again: the answer was not taken", error=error["message"])
-        await self._end(held, self._outcome(held, Interrupted(asked, error), held.claim.elapsed))
+        return await self._end(held, self._outcome(held, Interrupted(asked, error), held.claim.elapsed))
 
-    async def _fail(self, held: Held, cause: Failure, total: int) -> None:
+    async def _fail(self, held: Held, cause: Failure, total: int) -> Wake | None:
         safe = replace(cause, message=self._scrub(cause.message))
         log.warning("job failed", reason=safe.reason, error=safe.message)
         self._metrics.dead_letters.labels(safe.reason).inc()
-        await self._end(held, self._outcomes.failed(held.job, held.origin, safe, replace(held.claim, total=total)))
+        return await self._end(
+            held, self._outcomes.failed(held.job, held.origin, safe, replace(held.claim, total=total))
+        )
 
     def _outcome(self, held: Held, result: Result, seconds: float) -> Outcome:
         if not isinstance(result, Interrupted):
             self._metrics.duration.observe(seconds)
         return self._outcomes.ended(held.job, held.claim, result, seconds)
 
-    async def _end(self, held: Held, outcome: Outcome) -> None:
+    async def _end(self, held: Held, outcome: Outcome) -> Wake | None:
         async with self._room.of(outcome.size):
-            goes_on = await self._finish(held, outcome)
-        await (held.delivery.nak() if goes_on else held.delivery.ack())
+            goes_on, following = await self._finish(held, outcome)
+        if goes_on:
+            await held.delivery.nak()
+        elif following is None:
+            await held.delivery.ack()
+        return following
 
-    async def _finish(self, held: Held, outcome: Outcome) -> bool:
+    async def _finish(self, held: Held, outcome: Outcome) -> tuple[bool, Wake | None]:
+        """Whether the job itself goes on at once; who else of its thread does."""
         goes_on = await self._outbox.finish(held.claim, outcome, held.origin if outcome.questions else None)
         held.ended = True
         log.info("job ended", status=outcome.status)
         self._metrics.jobs.labels(outcome.status).inc()
-        await asyncio.gather(
-            self._outbox.publish_and_wake(held.job.thread_id, outcome.messages),
+        wakes, _ = await asyncio.gather(
+            self._outbox.publish_and_settle(held.job.thread_id, outcome.messages),
             self._say_end(held, outcome.status),
         )
-        return goes_on
+        return goes_on, next(iter(wakes), None)
 
     async def _say_end(self, held: Held, status: str) -> None:
         if status in TERMINAL:

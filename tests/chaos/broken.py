@@ -130,7 +130,7 @@ def turns_are_not_waited_for() -> None:
 
     _replace(ThreadOrder, "wait", at_once)
     sql.CLAIM = sql.CLAIM.replace("other.sequence < asked.sequence", "false")
-    sql.SETTLE = sql.SETTLE.replace("ORDER BY thread_id, sequence", "ORDER BY thread_id, sequence DESC")
+    sql.SETTLE = sql.SETTLE.replace("ORDER BY sequence LIMIT 1", "ORDER BY sequence DESC LIMIT 1")
 
 
 def threads_are_shared() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -16,6 +17,7 @@ JOBS_OF_A_THREAD = 4
 THREADS_AT_ONCE = 5
 ON_A_THREAD = 0.35
 POISON = 0.05
+FLOOD, FLOODING = 0.005, 40  # how often many quick jobs come at once on one thread, and how many
 ASKING = 0.05
 BRANCHING = 0.5
 APPROVALS = {"write_file": {"allowed_decisions": ["approve", "edit", "reject"]}}
@@ -41,10 +43,11 @@ def orders(seed: int, asking: float = ASKING) -> Iterator[Order]:
     """Jobs without end, the same for the same seed; `asking` is the share of those that ask people."""
     random = Random(seed)  # noqa: S311 - makes jobs, guards nothing
     threads: list[list[str]] = [[] for _ in range(THREADS_AT_ONCE)]
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         job = f"chaos-{seed}-{number}"
+        if random.random() < FLOOD:
+            yield from (_sent(random, Asked(each, f"flood-of-{job}", 1), _quick(each)) for each in _of_flood(job))
+            continue
         if random.random() < POISON:
             yield random.choice(POISONS)(job)
             continue
@@ -54,6 +57,14 @@ def orders(seed: int, asking: float = ASKING) -> Iterator[Order]:
             continue
         thread = _thread(random.choice(threads), job) if random.random() < ON_A_THREAD else job
         yield (_approved if asks else _good)(random, job, thread)
+
+
+def _of_flood(job: str) -> list[str]:
+    return [f"{job}9{number:05}" for number in range(FLOODING)]
+
+
+def _quick(job: str) -> dict[str, Any]:
+    return data(job, {"say": "a b"}, definition=lone())
 
 
 def _thread(begun: list[str], job: str) -> str:
@@ -75,17 +86,17 @@ def _approved(random: Random, job: str, thread: str) -> Order:
     """An agent that asks before each of its one to three calls, which may be of two tools at once."""
     stops = [random.randint(1, 2) for _ in range(random.randint(1, 3))]
     names = (f"/{word(job, number)}" for number in range(sum(stops)))
-    calls = [{"say": "a b", "call": [writing(next(names)) for _ in range(count)]} for count in stops]
+    calls = [{"say": "a b", "call": [writing(next(names)) for _ in range(stop)]} for stop in stops]
     asked = Asked(job, thread, len(calls) + 1, asks=(1,) * len(calls))
     return _sent(random, asked, data(job, *calls, {"say": "Done."}, definition=deep(interrupt_on=APPROVALS)))
 
 
 def _branching(random: Random, job: str) -> Order:
     """A graph of the image whose branches ask at once, between two calls of the model."""
-    count = random.randint(1, 3)
+    branches = random.randint(1, 3)
     inside = data(job, {"say": "a b"}, {"say": "Done."}, definition={"graph": "branches"})
-    inside["input_payload"]["asks"] = count
-    return _sent(random, Asked(job, job, 2, asks=(count,)), inside)
+    inside["input_payload"]["asks"] = branches
+    return _sent(random, Asked(job, job, 2, asks=(branches,)), inside)
 
 
 def _sent(random: Random, asked: Asked, inside: dict[str, Any]) -> Order:

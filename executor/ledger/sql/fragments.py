@@ -1,17 +1,24 @@
 """What several statements say alike."""
 
-# Who must end before this job may begin: whoever has begun on its thread (also where it waits for its next attempt or
-# for a person: its checkpoint must stay the thread's last), and whoever came before it in the stream. A job that waits
-# for its time blocks nobody, and nobody blocks one that has begun.
-BLOCKERS = """
+# Whether a job must wait: for whoever has begun on its thread (also where that one waits for its next attempt or for a
+# person: its checkpoint must stay the thread's last), and for whoever came before it in the stream. A job that waits
+# for its time blocks nobody, and nobody blocks one that has begun. Each of the two is one look into an index.
+BEGUN_ON_THREAD = """
 SELECT other.job_id FROM jobs AS other
-WHERE other.thread_id = {thread_id} AND other.job_id <> {job_id} AND other.finished_at IS NULL
-  AND (other.started_at IS NOT NULL OR (other.sequence < {sequence} AND other.not_before IS NULL))
-  AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {job_id}
-                  AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL)
+WHERE other.thread_id = {thread_id} AND other.job_id <> {job_id}
+  AND other.started_at IS NOT NULL AND other.finished_at IS NULL
 """
-OF_ASKED = BLOCKERS.format(thread_id="asked.thread_id", job_id="asked.job_id", sequence="asked.sequence")
-OF_ONE = BLOCKERS.format(thread_id="%(thread_id)s", job_id="%(job_id)s", sequence="%(sequence)s")
+BEFORE_ON_THREAD = """
+SELECT other.job_id FROM jobs AS other
+WHERE other.thread_id = {thread_id} AND other.job_id <> {job_id}
+  AND other.sequence < {sequence} AND other.not_before IS NULL AND other.finished_at IS NULL
+"""
+BLOCKED = f"""(
+    (EXISTS ({BEGUN_ON_THREAD}) OR EXISTS ({BEFORE_ON_THREAD}))
+    AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {{job_id}}
+                    AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL))"""
+OF_ASKED = {"thread_id": "asked.thread_id", "job_id": "asked.job_id", "sequence": "asked.sequence"}
+OF_ONE = {"thread_id": "%(thread_id)s", "job_id": "%(job_id)s", "sequence": "%(sequence)s"}
 
 # A failed job that comes back from the dead letters begins anew, once for each letter.
 REPLAYED = "job.status = 'failed' AND job.replay < excluded.replay"

@@ -3,6 +3,7 @@
 from executor.ledger.sql.fragments import (
     ADVANCED,
     ANEW,
+    BLOCKED,
     COUNTED,
     FIRST,
     OF_ASKED,
@@ -30,7 +31,7 @@ SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(l
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
             %(not_befores)s::timestamptz[], %(replays)s::int8[])
      AS asked (job_id, thread_id, digest, sequence, not_before, replay)
-WHERE coalesce(not_before <= now(), true) AND NOT EXISTS ({OF_ASKED})
+WHERE coalesce(not_before <= now(), true) AND NOT {BLOCKED.format(**OF_ASKED)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'running', epoch = job.epoch + 1, spared = NULL, answered = false, gate = NULL,
@@ -43,31 +44,14 @@ WHERE job.digest = excluded.digest AND coalesce(job.lease_until <= now(), true)
 {CLAIMED}
 """
 
-WAITING = "SELECT sequence, subject, headers, body FROM jobs WHERE job_id = %(job_id)s"
-
 REFUSED = f"""
 SELECT job.status, {TOTAL} AS attempts, job.digest = %(digest)s AS same,
        job.status = 'interrupted' OR (job.finished_at IS NOT NULL AND NOT
            (job.status = 'failed' AND job.replay < %(replay)s)) AS ended,
        greatest(extract(epoch FROM job.lease_until - now()), 0)::float AS leased,
-       coalesce(%(not_before)s::timestamptz > now(), false) AS early, EXISTS ({OF_ONE}) AS blocked
+       coalesce(%(not_before)s::timestamptz > now(), false) AS early, {BLOCKED.format(**OF_ONE)} AS blocked
 FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
 """
-
-PARK = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, %(replay)s, 'parked', %(not_before)s,
-        %(subject)s, %(headers)s, %(body)s)
-ON CONFLICT (job_id) DO UPDATE
-SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,
-    body = excluded.body, attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts ELSE 0 END,
-    started_at = CASE WHEN job.finished_at IS NULL THEN job.started_at END, finished_at = NULL, error = NULL, {ANEW}
-WHERE job.digest = excluded.digest AND (job.status IN ('queued', 'parked') OR ({REPLAYED}))
-RETURNING job_id
-"""
-
-# Waits for whoever is just ending one of them, and then does not find it any more.
-STILL_BLOCKED = f"{OF_ONE} FOR SHARE"
 
 # Whoever locks several jobs does it in one order, so that two never wait for each other.
 RENEW = """
@@ -105,16 +89,6 @@ SET status = 'parked', lease_until = NULL, attempts = attempts - 1, earlier = ea
     not_before = CASE WHEN cancelling THEN now() ELSE now() + %(after)s * interval '1 second' END, gate = %(gate)s,
     fault_since = coalesce(fault_since, now()), subject = %(subject)s, headers = %(headers)s, body = %(body)s
 WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND status = 'running'
-RETURNING job_id
-"""
-
-# Whoever waits at a gate that has opened is due. Of many processes that see it open each lets others pass.
-OPENED = """
-UPDATE jobs SET not_before = now()
-WHERE job_id IN (SELECT job_id FROM jobs
-                 WHERE status = 'parked' AND gate = ANY(%(gates)s::text[]) AND started_at IS NOT NULL
-                   AND not_before > now()
-                 LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING job_id
 """
 
@@ -197,6 +171,3 @@ WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted'
 """
 
 PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL"
-
-SEEN = "SELECT job_id FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
-SEQUENCES = "SELECT sequence FROM jobs WHERE sequence > %(after)s AND sequence < %(before)s"

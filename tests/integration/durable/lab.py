@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from executor.jobs.job import Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
-from executor.ledger import Ledger, Register, Sweeps
+from executor.jobs.job import Applicant, Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
+from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
 from executor.postgres.pool import Pool, open_pool
 from executor.settings import PostgresSettings
 
@@ -22,6 +22,7 @@ class Lab:
 
     pool: Pool
     ledger: Ledger
+    room: WaitingRoom
     register: Register
     sweeps: Sweeps
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
@@ -52,7 +53,10 @@ class Lab:
         return claim
 
     async def park(self, name: str, not_before: datetime | None = None, **headers: str) -> bool:
-        return await self.ledger.park(self.identity(name), self.origin(name, b"body", **headers), not_before)
+        return bool(await self.room.park([self.applicant(name, not_before, **headers)]))
+
+    def applicant(self, name: str, not_before: datetime | None = None, **headers: str) -> Applicant:
+        return Applicant(self.identity(name), self.origin(name, b"body", **headers), not_before)
 
     async def finish(self, claim: Claim, status: str = "completed", **more: Any) -> Outcome:
         outcome = self.outcome(claim.job_id, status)
@@ -122,4 +126,4 @@ def woken(wakes: Sequence[Wake], lab: Lab) -> list[tuple[str, int]]:
 @asynccontextmanager
 async def lab_on(postgres: PostgresSettings) -> AsyncIterator[Lab]:
     async with open_pool(postgres) as pool:
-        yield Lab(pool, Ledger(pool, LEASE), Register(pool), Sweeps(pool, LEASE))
+        yield Lab(pool, Ledger(pool, LEASE), WaitingRoom(pool), Register(pool), Sweeps(pool, LEASE))

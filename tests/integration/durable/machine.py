@@ -36,7 +36,7 @@ class Book:
 
     def renewed(self) -> Lab:
         """The same lab with names that nobody used."""
-        self.lab = Lab(self.lab.pool, self.lab.ledger, self.lab.register, self.lab.sweeps)
+        self.lab = Lab(self.lab.pool, self.lab.ledger, self.lab.room, self.lab.register, self.lab.sweeps)
         for name in JOBS:
             self.lab.identity(name)
         return self.lab
@@ -244,7 +244,7 @@ class Machine(Model, RuleBasedStateMachine):
 
     def take(self, message: Asked) -> None:
         row = self.rows[message.name]
-        if message.wake and self.book.do(self.lab.ledger.waiting(self.lab.id(row.name))) is None:
+        if message.wake and self.book.do(self.lab.room.waiting(self.lab.id(row.name))) is None:
             self.messages.remove(message)
             return
         expected = self.expected(row)

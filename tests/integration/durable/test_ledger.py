@@ -43,7 +43,7 @@ async def test_many_jobs_of_one_worker_begin_and_end_together_and_each_gets_its_
     stale = await lab.begin("old")
     await lab.expire_lease("old")
     await lab.begin("old")
-    assert await lab.park("next@b") is False
+    lab.identity("next@b")
     claims = await asyncio.gather(*map(lab.begin, ("a", "b@b", "c")))
     assert [claim.job_id for claim in claims] == [lab.id("a"), lab.id("b"), lab.id("c")]
     assert await lab.park("next@b")
@@ -148,8 +148,8 @@ async def test_places_of_the_stream_that_no_job_came_from_are_unknown(lab):
     for offset, name in ((2, "a"), (5, "b")):
         identity = lab.identity(name)
         await lab.ledger.claim(replace(identity, sequence=far + offset))
-    assert await lab.ledger.unknown(far, far + 7) == [far + 1, far + 3, far + 4, far + 6]
-    assert await lab.ledger.seen([lab.id("a"), lab.id("never")]) == {lab.id("a")}
+    assert await lab.room.unknown(far, far + 7) == [far + 1, far + 3, far + 4, far + 6]
+    assert await lab.room.seen([lab.id("a"), lab.id("never")]) == {lab.id("a")}
 
 
 async def test_a_database_that_only_reads_is_one_that_is_away(lab, postgres):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from executor.errors import TryAgain
-from executor.jobs.job import Blocked, Finished, Submission
+from executor.jobs.job import Applicant, Blocked, Finished, Submission
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +69,7 @@ async def test_a_replay_waits_for_its_thread_at_its_new_place(lab):
     assert await lab.park("c@t")
     replayed = replace(lab.identity("a@t"), sequence=9)
     assert await lab.ledger.claim(replayed, replay=7) == Blocked()
-    assert await lab.ledger.park(replayed, lab.origin("a", **{"Dlq-Replay": "7"}))
+    assert await lab.room.park([Applicant(replayed, lab.origin("a", **{"Dlq-Replay": "7"}))])
     job = await lab.job("a")
     assert (job.status, job.attempts, job.finished_at, job.error) == ("parked", 0, None, None)
     await lab.finish(busy)

@@ -38,9 +38,9 @@ async def test_jobs_are_queued_all_or_none(lab):
 async def test_a_job_too_large_for_a_message_is_kept_until_it_ends(lab):
     order = Submission(lab.identity("a", placed=False), message("wake"), lab.origin("a", b"x" * 3_000_000))
     await lab.register.queue([order])
-    assert await lab.ledger.waiting(lab.id("a")) == Waiting(None, lab.origin("a", b"x" * 3_000_000))
+    assert await lab.room.waiting(lab.id("a")) == Waiting(None, lab.origin("a", b"x" * 3_000_000))
     await lab.finish(await lab.begin("a"))
-    assert await lab.ledger.waiting(lab.id("a")) is None
+    assert await lab.room.waiting(lab.id("a")) is None
 
 
 @pytest.mark.parametrize("status", ["queued", "parked", "interrupted", "given back", "worker lost"])
@@ -62,7 +62,7 @@ async def test_what_nobody_works_on_is_cancelled_here_and_now(lab, status):
     assert await lab.state("a") == "cancelled"
     assert {"id": f"{lab.id('a')}:cancelled", "marked": False} in await lab.promised("a")
     assert isinstance(await lab.claim("a@t"), Finished)
-    assert await lab.ledger.waiting(lab.id("a")) is None
+    assert await lab.room.waiting(lab.id("a")) is None
     with pytest.raises(NotAsked):
         await lab.register.resume(lab.id("a"), "yes")
     if status == "worker lost":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Blocked, Claim, Early, Finished, Waiting, Wake
+from executor.jobs.job import Blocked, Claim, Early, Finished, GoesOn, Waiting, Wake
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -34,11 +34,11 @@ async def test_an_early_job_that_came_again_and_is_due_now_begins(lab):
 async def test_a_parked_job_keeps_the_message_that_asked_for_it_until_it_ends(lab):
     await lab.begin("a@t")
     assert await lab.park("b@t", **{"X-Own": "ä"})
-    assert await lab.ledger.waiting(lab.id("b")) == Waiting(2, lab.origin("b", **{"X-Own": "ä"}))
-    assert await lab.ledger.waiting(lab.id("a")) is None
+    assert await lab.room.waiting(lab.id("b")) == Waiting(2, lab.origin("b", **{"X-Own": "ä"}))
+    assert await lab.room.waiting(lab.id("a")) is None
     assert await lab.ledger.ended(lab.id("b")) is None
     await lab.cancel("b")
-    assert await lab.ledger.waiting(lab.id("b")) is None
+    assert await lab.room.waiting(lab.id("b")) is None
     cancelled = (message(f"{lab.id('b')}:cancelled"),)
     assert await lab.ledger.ended(lab.id("b")) == (lab.id("t"), Finished("cancelled", 0, cancelled))
 
@@ -88,10 +88,59 @@ async def test_who_was_woken_and_never_began_is_asked_for_again_by_the_same_mess
     assert wake not in await lab.sweeps.wakes()
 
 
-async def test_what_need_not_wait_any_more_is_not_parked(lab):
+async def test_what_need_not_wait_any_more_may_be_claimed_at_once(lab):
     await lab.finish(await lab.begin("a@t"))
     assert not await lab.park("b@t")
-    assert await lab.ask("SELECT FROM jobs WHERE job_id = %(id)s", id=lab.id("b")) == []
+    assert (await lab.begin("b@t")).attempt == 1
+
+
+async def test_many_of_a_thread_are_parked_at_once_and_come_in_order(lab):
+    first = await lab.begin("a@t")
+    waiting = [lab.applicant(f"{name}@t") for name in "bcd"]
+    assert await lab.room.park(waiting[::-1]) == {each.job.job_id for each in waiting}
+    await lab.finish(first)
+    for name in "bcd":
+        assert woken(await lab.settle("t"), lab) == [(name, 1)]
+        await lab.finish(await lab.begin(f"{name}@t"))
+
+
+async def test_of_many_who_come_to_a_free_thread_all_but_the_first_wait(lab):
+    waiting = [lab.applicant(f"{name}@t") for name in "abc"]
+    assert await lab.room.park(waiting) == {lab.id("b"), lab.id("c")}
+    assert await lab.claim("b@t") == Blocked()
+    assert isinstance(await lab.claim("a@t"), Claim)
+
+
+async def test_those_of_several_threads_are_parked_together_and_each_has_its_own_answer(lab):
+    await lab.begin("a@t")
+    lines = [[lab.applicant("b@t")], [lab.applicant("x@u"), lab.applicant("y@u")], [lab.applicant("c@t")]]
+    found = await asyncio.gather(*map(lab.room.park, lines))
+    assert found == [{lab.id("b")}, {lab.id("y")}, {lab.id("c")}]
+
+
+async def test_one_that_has_begun_is_not_parked_behind_others_of_its_thread(lab):
+    """It would hold the thread that it waits for."""
+    lab.identity("early@t")
+    await lab.ledger.release(await lab.begin("a@t"), unused=False)
+    assert not await lab.park("a@t")
+    assert await lab.park("early@t")
+    assert isinstance(await lab.claim("a@t"), Claim)
+
+
+async def test_a_thread_goes_on_with_whoever_has_begun_or_was_woken_once_nobody_has_it(lab):
+    claim = await lab.begin("a@t")
+    assert await lab.park("b@t")
+    assert await lab.room.goes_on(lab.id("t")) is None, "its own message brings it"
+    await lab.finish(claim)
+    await lab.settle("t")
+    assert await lab.room.goes_on(lab.id("t")) == GoesOn(lab.id("b"), 0.0)
+    claim = await lab.begin("b@t")
+    found = await lab.room.goes_on(lab.id("t"))
+    assert (found.job_id, 25 < found.after <= 30) == (lab.id("b"), True)
+    await lab.ledger.release(claim, 60.0, unused=False)
+    assert 55 < (await lab.room.goes_on(lab.id("t"))).after <= 60
+    await lab.finish(await lab.begin("b@t"))
+    assert await lab.room.goes_on(lab.id("t")) is None
 
 
 async def test_what_another_worker_has_is_not_parked(lab):
@@ -117,7 +166,7 @@ async def test_an_interrupted_job_holds_its_thread_and_goes_on_with_an_answer(la
     with pytest.raises(NotAsked):
         await lab.register.resume(lab.id("a"), "no")
     assert (await lab.job("a")).result is None
-    assert await lab.ledger.waiting(lab.id("a")) == Waiting(1, lab.origin("a"))
+    assert await lab.room.waiting(lab.id("a")) == Waiting(1, lab.origin("a"))
     again = await lab.begin("a@t")
     assert again.answers == {"q": "yes"}
     assert (again.attempt, again.total, again.spared) == (1, 1, "answer")

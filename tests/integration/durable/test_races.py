@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, cast
 
@@ -11,10 +11,8 @@ import pytest
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.jobs.answers import Question
-from executor.jobs.job import Blocked, Busy, Claim
-from executor.ledger import Ledger, Register
-from executor.ledger.ledger import waiting_columns
-from executor.ledger.sql import worker as sql
+from executor.jobs.job import Blocked, Busy, Claim, Finished
+from executor.ledger import Ledger, Register, WaitingRoom
 from tests.integration.durable.lab import woken
 
 if TYPE_CHECKING:
@@ -25,9 +23,10 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def held(lab, change):
-    """What `change` does with a ledger of its own stays uncommitted meanwhile."""
+    """What `change` does with a lab of its own stays uncommitted meanwhile."""
     async with lab.pool.connection() as connection, connection.transaction():
-        await change(Ledger(cast("Pool", OneConnection(connection)), 30.0))
+        pool = cast("Pool", OneConnection(connection))
+        await change(replace(lab, ledger=Ledger(pool, 30.0), room=WaitingRoom(pool)))
         yield
 
 
@@ -56,7 +55,7 @@ async def waits(lab, task):
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 async def test_who_parks_while_the_one_before_it_ends_is_not_parked(lab, status):
     before = await lab.begin("a@t")
-    async with held(lab, lambda other: other.finish(before, lab.outcome(lab.id("a"), status))):
+    async with held(lab, lambda other: other.ledger.finish(before, lab.outcome(lab.id("a"), status))):
         parking = asyncio.create_task(lab.park("b@t"))
         await waits(lab, parking)
     assert await parking is False
@@ -66,7 +65,7 @@ async def test_who_parks_while_the_one_before_it_ends_is_not_parked(lab, status)
 async def test_who_ends_while_the_next_one_parks_wakes_it(lab):
     before = await lab.begin("a@t")
     lab.identity("b@t")
-    async with held(lab, lambda other: other.park(lab.identity("b@t"), lab.origin("b"))):
+    async with held(lab, lambda other: other.room.park([lab.applicant("b@t")])):
         ending = asyncio.create_task(lab.finish(before))
         await waits(lab, ending)
     await ending
@@ -75,7 +74,7 @@ async def test_who_ends_while_the_next_one_parks_wakes_it(lab):
 
 async def test_who_is_cancelled_while_the_next_one_parks_wakes_it(lab):
     await lab.ledger.release(await lab.begin("a@t"), unused=False)
-    async with held(lab, lambda other: other.park(lab.identity("b@t"), lab.origin("b"))):
+    async with held(lab, lambda other: other.room.park([lab.applicant("b@t")])):
         ending = asyncio.create_task(lab.cancel("a"))
         await waits(lab, ending)
     assert await ending == lab.id("t")
@@ -83,7 +82,7 @@ async def test_who_is_cancelled_while_the_next_one_parks_wakes_it(lab):
 
 
 async def test_a_claim_of_a_thread_on_which_another_just_begins_waits_and_is_blocked(lab):
-    async with held(lab, lambda other: other.claim(lab.identity("a@t"))):
+    async with held(lab, lambda other: other.ledger.claim(lab.identity("a@t"))):
         claiming = asyncio.create_task(lab.claim("b@t"))
         await waits(lab, claiming)
     assert await claiming == Blocked()
@@ -92,7 +91,7 @@ async def test_a_claim_of_a_thread_on_which_another_just_begins_waits_and_is_blo
 async def test_a_claim_while_another_worker_just_claims_the_same_job_is_refused(lab):
     await lab.begin("a")
     await lab.expire_lease("a")
-    async with held(lab, lambda other: other.claim(lab.identity("a"))):
+    async with held(lab, lambda other: other.ledger.claim(lab.identity("a"))):
         claiming = asyncio.create_task(lab.claim("a"))
         await waits(lab, claiming)
     assert type(await claiming).__name__ == "Busy"
@@ -124,7 +123,7 @@ async def test_an_answer_that_comes_while_a_worker_claims_the_job_for_the_one_be
 async def test_a_worker_that_ends_its_job_while_another_just_took_it_writes_nothing(lab):
     stale = await lab.begin("a")
     await lab.expire_lease("a")
-    async with held(lab, lambda other: other.claim(lab.identity("a"))):
+    async with held(lab, lambda other: other.ledger.claim(lab.identity("a"))):
         ending = asyncio.create_task(lab.finish(stale))
         await waits(lab, ending)
     with pytest.raises(LeaseLost):
@@ -135,7 +134,7 @@ async def test_a_worker_that_ends_its_job_while_another_just_took_it_writes_noth
 async def test_a_worker_that_is_just_ending_its_job_is_not_overtaken(lab):
     slow = await lab.begin("a")
     await lab.expire_lease("a")
-    async with held(lab, lambda other: other.finish(slow, lab.outcome(lab.id("a"), "completed"))):
+    async with held(lab, lambda other: other.ledger.finish(slow, lab.outcome(lab.id("a"), "completed"))):
         claiming = asyncio.create_task(lab.claim("a"))
         await waits(lab, claiming)
     assert type(await claiming).__name__ == "Finished"
@@ -143,7 +142,9 @@ async def test_a_worker_that_is_just_ending_its_job_is_not_overtaken(lab):
 
 async def test_a_cancellation_that_meets_an_interrupt_ends_the_job(lab):
     claim = await lab.begin("a")
-    async with held(lab, lambda other: other.finish(claim, lab.outcome(lab.id("a"), "interrupted"), lab.origin("a"))):
+    async with held(
+        lab, lambda other: other.ledger.finish(claim, lab.outcome(lab.id("a"), "interrupted"), lab.origin("a"))
+    ):
         cancelling = asyncio.create_task(lab.cancel("a"))
         await waits(lab, cancelling)
     assert await cancelling == lab.id("a")
@@ -152,7 +153,7 @@ async def test_a_cancellation_that_meets_an_interrupt_ends_the_job(lab):
 
 async def test_a_cancellation_that_meets_a_claim_reaches_the_worker(lab):
     await lab.ledger.release(await lab.begin("a"), unused=True)
-    async with held(lab, lambda other: other.claim(lab.identity("a"))):
+    async with held(lab, lambda other: other.ledger.claim(lab.identity("a"))):
         cancelling = asyncio.create_task(lab.cancel("a"))
         await waits(lab, cancelling)
     assert await cancelling is None
@@ -165,7 +166,7 @@ async def test_two_who_wake_at_once_wake_one(lab):
     for name in ("b@t", "c@t"):
         assert await lab.park(name)
     await lab.finish(before)
-    async with held(lab, lambda other: other.mark_and_wake(lab.id("t"), [])):
+    async with held(lab, lambda other: other.ledger.mark_and_wake(lab.id("t"), [])):
         settling = asyncio.create_task(lab.settle("t"))
         await waits(lab, settling)
     assert await settling == []
@@ -176,9 +177,7 @@ async def test_who_parks_again_under_the_eyes_of_who_wakes_it_is_not_lost(lab):
     before = await lab.begin("a@t")
     assert await lab.park("b@t")
     await lab.finish(before)
-    values = asdict(lab.identity("b@t")) | waiting_columns(lab.origin("b")) | {"not_before": None, "replay": 0}
-    async with lab.pool.connection() as connection, connection.transaction():
-        await connection.execute(sql.PARK, values)
+    async with held(lab, lambda other: other.room.park([lab.applicant("b@t")])):
         settling = asyncio.create_task(lab.settle("t"))
         await waits(lab, settling)
     assert woken(await settling, lab) == [("b", 1)]
@@ -206,7 +205,7 @@ async def test_a_thread_on_which_a_job_has_just_begun_is_not_forgotten(lab):
     async def forget(thread):
         forgotten.append(thread)
 
-    async with held(lab, lambda other: other.claim(lab.identity("new@t"))):
+    async with held(lab, lambda other: other.ledger.claim(lab.identity("new@t"))):
         expiring = asyncio.create_task(lab.register.expire(86_400, forget))
         await waits(lab, expiring)
     assert (await expiring, forgotten) == (1, [])
@@ -267,6 +266,8 @@ class Stress:
         async with lock:
             while not isinstance(claim := await self.lab.claim(name), Claim):
                 await self.pause()
+                if isinstance(claim, Finished):
+                    return  # it was woken after all, as it was written down
                 if claim == Blocked() and await self.lab.park(name):
                     return
                 assert claim in (Blocked(), Busy(0.0)), claim  # busy: the thread became free at this moment

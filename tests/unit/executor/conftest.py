@@ -47,6 +47,7 @@ class World:
         self.ends = StreamEnds(self.stream, self.stream)
         admission = Admission(
             ledger=self.ledger,
+            room=self.ledger,
             outbox=self.outbox,
             outcomes=outcomes,
             thread_order=ThreadOrder(self.broker, self.ledger),

@@ -125,22 +125,6 @@ async def claimed_elsewhere(world):
     return "j"
 
 
-async def test_a_job_whose_thread_is_busy_waits_in_the_ledger_and_is_woken_by_whoever_ends(world):
-    gate = asyncio.Event()
-    world.agents.acts["first"] = [until(gate)]
-    first = asyncio.create_task(world.processor.process(world.delivery("first", 1, thread_id="th")))
-    await until_true(lambda: world.agents.runs)
-    assert (await world.process(world.delivery("second", 2, thread_id="th")))[-2:] == [("park", "second"), ("ack", 2)]
-    gate.set()
-    await first
-    assert ("publish", "second:wake:1") in world.journal
-    wake = world.broker.stored["second:wake:1"]
-    assert wake.subject == "agent.execute.wake"
-    woken = FakeDelivery(wake.body, world.journal, wake.headers, sequence=3, subject=wake.subject)
-    assert (await world.process(woken))[-1] == ("ack", 3)
-    assert world.told("second:completed")["result"]["output"] == "done"
-
-
 async def test_a_job_that_does_not_want_to_wait_for_its_thread_fails(world):
     await world.ledger.claim(identity(world, "other", thread_id="th"))
     await world.process(world.delivery(attributes={"multitask": "reject"}, sequence=2, thread_id="th"))

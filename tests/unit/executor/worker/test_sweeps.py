@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs.job import Identity, Message, Origin
+from executor.jobs.job import Applicant, Identity, Message, Origin
 from executor.worker.left_behind import LeftBehind
 from executor.worker.sweeps import BATCH, LEASED, Sweep, keep_sweeping, take_turn
 from tests.fakes import EPOCH
@@ -82,7 +82,8 @@ def left_behind(world):
 async def park(world, *names):
     for place, name in enumerate(names, 1):
         identity = Identity(name, "thread", b"", place)
-        await world.ledger.park(identity, Origin(name, "agent.execute.test", {}, b""), EPOCH + timedelta(seconds=1))
+        origin = Origin(name, "agent.execute.test", {}, b"")
+        await world.ledger.park([Applicant(identity, origin, EPOCH + timedelta(seconds=1))])
 
 
 async def test_what_somebody_left_behind_is_published_once_and_who_is_due_is_woken(world):
@@ -112,6 +113,6 @@ async def test_whom_the_broker_cannot_be_told_of_ends_the_turn(world):
 
 async def test_who_waits_for_a_free_thread_is_found_in_time_without_anything_that_tells_of_it(world):
     identity = Identity("a", "thread", b"", 1)
-    await world.ledger.park(identity, Origin("a", "agent.execute.test", {}, b""))
+    await world.ledger.park([Applicant(identity, Origin("a", "agent.execute.test", {}, b""))])
     assert await left_behind(world).look_for_forgotten() is False
     assert list(world.broker.stored) == ["a:wake:1"]

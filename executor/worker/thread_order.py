@@ -54,7 +54,8 @@ class ThreadOrder:
 
     def pass_by(self, place: int) -> None:
         """Note a place where no job is that others could have to wait for."""
-        self._known.add(place)
+        if place > self._known_to:
+            self._known.add(place)
         if len(self._known) > 2 * LOOKED_BACK:
             self._know_to(max(self._known) - LOOKED_BACK)
         self._advance()
@@ -117,16 +118,17 @@ class ThreadOrder:
             self._floor_asked = monotonic()
         top = self._top
         self._know_to(top - LOOKED_BACK)
-        after = min([self._known_to, *(place - 1 for place in self._elsewhere)])
+        elsewhere = {place: job for place, job in self._elsewhere.items() if place < top}
+        after = min([self._known_to, *(place - 1 for place in elsewhere)])
         missing = set(await self._room.unknown(after, top)) if after < top - 1 else set()
-        await self._drop_those_in_the_ledger(missing)
+        await self._drop_those_in_the_ledger(elsewhere, missing)
         await self._read([place for place in range(self._known_to + 1, top) if place not in self._known], missing)
 
-    async def _drop_those_in_the_ledger(self, missing: set[int]) -> None:
+    async def _drop_those_in_the_ledger(self, elsewhere: Mapping[int, JobRequest], missing: set[int]) -> None:
         """Those that came into it by this message or by another one of the same job."""
-        ids = [job.job_id for place, job in self._elsewhere.items() if place in missing]
+        ids = [job.job_id for place, job in elsewhere.items() if place in missing]
         seen = await self._room.seen(ids) if ids else set()
-        for place, job in list(self._elsewhere.items()):
+        for place, job in elsewhere.items():
             if place not in missing or job.job_id in seen:
                 self._forget(place, job.thread_id)
 

@@ -164,7 +164,33 @@ async def test_a_job_on_a_thread_of_its_own_waits_for_nobody(here, others):
     assert others.floors == 0
 
 
+async def test_one_that_is_given_back_while_others_are_looked_for_is_waited_for(here, others):
+    others.holds(1, "t")
+    here.comes(2)
+    await until_true(lambda: others.reads == [1])
+    asked = asyncio.Event()
+
+    async def given_back_meanwhile(after, before):
+        if not asked.is_set():
+            asked.set()
+            here.order.pass_by(3)
+            here.order.give_back(3, job(3))
+        return [place for place in range(after + 1, before) if place not in others.ledger]
+
+    others.unknown = given_back_meanwhile
+    await asked.wait()
+    others.ledger.add(1)
+    here.comes(4)
+    await here.until(2)
+    await asyncio.sleep(3 * thread_order.PAUSE_SECONDS)
+    assert here.turns == [2]
+    here.comes(3)
+    await here.until(2, 3, 4)
+
+
 async def test_what_is_remembered_is_bounded(here):
     for place in range(2, 10 * LOOKED_BACK, 2):
         here.order.pass_by(place)
+        here.order.pass_by(2)
     assert len(here.order._known) <= 2 * LOOKED_BACK
+    assert min(here.order._known) > here.order._known_to

@@ -57,9 +57,7 @@ class Server:
                 ("grpc.max_send_message_length", sent * MEGABYTE),
             ]
         )
-        method = grpc.unary_unary_rpc_method_handler(
-            function.RunFunction, fnv1.RunFunctionRequest.FromString, _same_bytes
-        )
+        method = grpc.unary_unary_rpc_method_handler(function.RunFunction, fnv1.RunFunctionRequest.FromString, bytes)
         for protocol in PROTOCOLS:
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(protocol, {"RunFunction": method}),))
         reflection.enable_server_reflection(SERVICE_NAMES, server)
@@ -91,11 +89,6 @@ class Server:
             yield service
         finally:
             await server.stop(None)
-
-
-def _same_bytes(answer: fnv1.RunFunctionResponse) -> bytes:
-    """Maps have no order; here they get one, so that the same answer is the same bytes."""
-    return answer.SerializeToString(deterministic=True)
 
 
 def _stop_event() -> asyncio.Event:

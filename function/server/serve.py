@@ -5,14 +5,16 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
-from crossplane.function.runtime import SERVICE_NAMES, load_credentials
+from crossplane.function.runtime import SERVICE_NAMES
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # it has no stubs
 
+from function.server.certificates import Certificates
 from function.server.runner import FunctionRunner
 
 log = logging.get_logger()
@@ -72,7 +74,7 @@ class Server:
         if self.insecure:
             server.add_insecure_port(self.address)
         elif self.tls_certs_dir:
-            server.add_secure_port(self.address, load_credentials(self.tls_certs_dir))
+            server.add_secure_port(self.address, Certificates(Path(self.tls_certs_dir)).credentials())
         else:
             raise ValueError("no credentials were provided: give --tls-certs-dir or --insecure")
 

@@ -79,7 +79,7 @@ images: $(READY) ## Build both images without Docker, as root on Debian, and run
 packages: $(READY) ## Build the Crossplane packages and prove them; ARGS="--repository ghcr.io/acme" says whose
 	@$(BIN)/python -m tools.packages $(ARGS)
 
-bench-function: $(READY) ## Measure the composition function beside an empty one and a naive one
+bench-function: $(READY) ## Measure the composition function beside an empty one, the one that landed last and one in Go
 	@$(BIN)/python -m tests.bench.function $(ARGS)
 
 bench-checkpoints: $(READY) ## Measure the checkpoint saver beside the stock one

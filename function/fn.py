@@ -9,7 +9,7 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from function.claim import secrets
 from function.claim.xr import Agent, InvalidClaim
 from function.composition.compose import compose, operators_to_ask_about
-from function.composition.conditions import conditions, must_wait, news, progress, refusal, status
+from function.composition.conditions import conditions, must_wait, news, progress, reachable, refusal, status
 from function.crossplane.options import InvalidInput
 from function.crossplane.request import read_agent, read_cluster, read_composite, read_options, read_world
 from function.crossplane.response import (
@@ -52,7 +52,8 @@ def _compose(
 ) -> None:
     cluster = read_cluster(request, world, named)
     outcomes = compose(agent, cluster)
-    said = conditions(outcomes)
+    composite = read_composite(request, world)
+    said = (*conditions(outcomes), *reachable(agent, composite))
     require_definitions(answer, world, operators_to_ask_about(agent, cluster))
     require_secrets(answer, agent.namespace, named if named and cluster.secrets is not None else ())
     write_resources(answer, outcomes, world, wait=must_wait(outcomes))
@@ -60,6 +61,6 @@ def _compose(
     if world.legacy:
         write_status(answer, {"progress": progress(said)})
     write_conditions(answer, said)
-    write_news(answer, news(said, read_composite(request, world)))
+    write_news(answer, news(said, composite))
     if outcomes["secrets"].lacks:
         answer.meta.ttl.FromTimedelta(SOON)

@@ -1,5 +1,6 @@
 """A certificate authority for one test, and what it signs."""
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ class Authority:
 
     def issue(self, folder: Path) -> Path:
         """A folder with tls.crt, tls.key and ca.crt, as a server is given it."""
-        folder.mkdir()
+        folder.mkdir(parents=True)
         key = _key()
         (folder / "tls.crt").write_bytes(
             _pem(self._sign("localhost", key, x509.BasicConstraints(ca=False, path_length=None)))
@@ -65,3 +66,25 @@ def _named(name: str) -> x509.Name:
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+@dataclass
+class Mounted:
+    """A folder as the kubelet mounts a Secret: each file is a link through one to the newest of its folders."""
+
+    folder: Path
+    number: int = 0
+
+    def swap(self, authority: Authority) -> Path:
+        """Put new files in place, all at once, and remove the old ones; the new ones' own folder."""
+        self.number += 1
+        before, after = (self.folder / f"..{number}" for number in (self.number - 1, self.number))
+        authority.issue(after)
+        (self.folder / "..data_tmp").symlink_to(after.name)
+        (self.folder / "..data_tmp").rename(self.folder / "..data")
+        if before.exists():
+            shutil.rmtree(before)
+        for file in after.iterdir():
+            if not (self.folder / file.name).exists():
+                (self.folder / file.name).symlink_to(Path("..data") / file.name)
+        return after

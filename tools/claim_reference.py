@@ -40,10 +40,11 @@ Conditions, each with a reason and, where something is to be done, a message:
 | `StreamsReady` | the streams and the consumer are made; Unknown where `streams.provisioning` is `None` |
 | `Deployed` | the newest image runs and a pod serves, or the scaler put the service to sleep |
 | `Scaling` | KEDA follows the consumer's lag |
+| `Reachable` | a replica is always there; said where `agents.configMaps` or `auth.issuers` ask for HTTP |
 | `Ready` | all composed resources are ready and nothing waits; without KEDA, too |
 
 On Crossplane v1 a claim has them in its status, too: `progress.secretsReady`, `progress.streamsReady`,
-`progress.deployed` and `progress.scaling`, each with `status`, `reason` and `message`
+`progress.deployed`, `progress.scaling` and `progress.reachable`, each with `status`, `reason` and `message`
 ([crossplane-v1.md](crossplane-v1.md)).
 """
 INPUT = f"""

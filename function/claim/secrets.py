@@ -76,8 +76,12 @@ class Authority:
         return f"{self.folder}/{CA_KEY}"
 
 
-def used(agent: Agent) -> Iterator[Secret]:
+def used(agent: Agent) -> tuple[Secret, ...]:
     """Every Secret that the pods do not do without."""
+    return agent.once("secrets", lambda: tuple(_used(agent)))
+
+
+def _used(agent: Agent) -> Iterator[Secret]:
     yield from (postgres(agent), dragonfly(agent), llm_keys(agent), *nats(agent))
     for authority in authorities(agent):
         yield Secret(authority.secret, authority.named_by, needs=((CA_KEY,),))

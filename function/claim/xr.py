@@ -1,8 +1,9 @@
 """The claim: what a tenant wrote, checked and with its defaults filled in."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -10,6 +11,8 @@ from function.claim import images, names, nats, sizes
 from function.claim.schema import words
 from function.claim.schema.groups import MOST_AT_ONCE
 from function.claim.schema.spec import NO_MONITORING, Spec
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,17 @@ class Agent:
     def base(self) -> str:
         """The name of the objects that are composed for the claim."""
         return names.label(self.name)
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What follows from the claim alone, made at the first call of that name; nobody may change it."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: Made = self._made[name]
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
 
     @property
     def consumer_group(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from function.claim.xr import Agent
 from function.composition.observed import Cluster
@@ -79,7 +80,7 @@ STEPS: tuple[Step | SecretsStep, ...] = (
 def compose(agent: Agent, cluster: Cluster) -> Outcomes:
     """Take every step as far as it may go."""
     if cluster.definitions.get(KEDA.definition) == frozenset() and "scaler" not in cluster.resources:
-        agent = replace(agent, replicas=1)
+        agent = agent.once("without a scaler", partial(replace, agent, replicas=1))
     outcomes: dict[str, Outcome] = {}
     for step in STEPS:
         outcomes[step.name] = step.take(agent, cluster, outcomes)

@@ -19,6 +19,10 @@ STEP_OF_CONDITION = {
     "Scaling": "scaler",
 }
 
+# Of a claim that asks for what is reached over HTTP alone.
+REACHABLE = "Reachable"
+CONDITIONS = (*STEP_OF_CONDITION, REACHABLE)
+
 # What every claim goes through is not news.
 ON_THE_WAY = frozenset({"Waiting", "Creating", "RollingOut", "Running", "Starting", "Syncing"})
 
@@ -50,6 +54,18 @@ class News:
 def conditions(outcomes: Outcomes) -> tuple[Condition, ...]:
     """One condition for each step that a tenant has an interest in."""
     return tuple(_condition(kind, outcomes[step].verdict) for kind, step in STEP_OF_CONDITION.items())
+
+
+def reachable(agent: Agent, composite: Observed) -> tuple[Condition, ...]:
+    """Whether HTTP is always answered, where it matters, or mattered when it was last said: a condition stays."""
+    fields = {"spec.agents.configMaps": agent.spec.agents.config_maps, "spec.auth.issuers": agent.spec.auth.issuers}
+    asked = " and ".join(field for field, value in fields.items() if value)
+    if asked and agent.sleeps:
+        message = f"At zero replicas nothing answers over HTTP, which {asked} ask for: spec.scaling.minReplicas is 0"
+        return (Condition(REACHABLE, "False", "SleepsAtZero", message),)
+    if asked or composite.condition(REACHABLE).reason:
+        return (Condition(REACHABLE, "True", "NotAskedFor" if agent.sleeps else "NeverSleeps"),)
+    return ()
 
 
 def refusal(reason: str, message: str) -> Condition:
@@ -91,7 +107,7 @@ def remembered(status: Mapping[str, Any]) -> dict[str, Any]:
     """A status with the conditions that its progress tells of."""
     kept = status.get("progress")
     said = kept if isinstance(kept, dict) else {}
-    kinds = ((kind, said.get(_uncapitalized(kind))) for kind in STEP_OF_CONDITION)
+    kinds = ((kind, said.get(_uncapitalized(kind))) for kind in CONDITIONS)
     return {"conditions": [{**each, "type": kind} for kind, each in kinds if isinstance(each, dict)]}
 
 

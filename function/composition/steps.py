@@ -1,7 +1,7 @@
 """One step from a claim to its resources, and the rule by which it waits."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 
 from function.claim.xr import Agent
 from function.composition.manifest import Manifest
@@ -12,11 +12,15 @@ from function.composition.readiness import NOT_APPLIED, Verdict, judge
 NOT_ASKED_FOR = Verdict(ready=True, reason="NotAskedFor")
 
 
+Written = dict[Hashable, bytes]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a step. Without a manifest it is not composed, and the verdict says why.
 
     `skipped` waits for nothing. `lacks` are objects that the claim names and the cluster does not have, as Kind/name.
+    `written` keeps the manifest as it was sent, by the ways in which it was, for as long as the claim is remembered.
     """
 
     key: str
@@ -24,6 +28,7 @@ class Outcome:
     manifest: Manifest | None = None
     skipped: bool = False
     lacks: tuple[str, ...] = ()
+    written: Written = field(default_factory=dict, compare=False, repr=False)
 
 
 Outcomes = Mapping[str, Outcome]
@@ -52,12 +57,12 @@ class Step:
         """Take the step as far as it may go."""
         if not self.wanted(agent):
             return Outcome(self.name, self.otherwise, skipped=True)
-        manifest = self.build(agent)
+        manifest, written = agent.once(self.name, lambda: (self.build(agent), Written()))
         key = self.key(manifest) if self.key else self.name
         observed = cluster.resources.get(key)
         if observed is None and (held := self._hold(key, manifest, cluster, done)):
             return held
-        return Outcome(key, judge(manifest["kind"], observed, sleeps=agent.sleeps), manifest)
+        return Outcome(key, judge(manifest["kind"], observed, sleeps=agent.sleeps), manifest, written=written)
 
     def _hold(self, key: str, manifest: Manifest, cluster: Cluster, done: Outcomes) -> Outcome | None:
         """The gate: a step that is not observed yet waits for its operator, then for the steps that it comes after."""

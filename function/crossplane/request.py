@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from function.claim import xr
 from function.composition import conditions, operators
@@ -16,6 +17,8 @@ from function.crossplane.targets import APPLIED, ASKED, MANIFEST, PREFIX
 from function.crossplane.worlds import Caller, World
 
 SECRET = "Secret/"  # noqa: S105 - how a requirement begins that a Secret meets
+CLAIMS_REMEMBERED = 256
+LARGEST_REMEMBERED = 16 * 1024  # bytes of a spec
 
 
 def read_options(request: fnv1.RunFunctionRequest) -> Options:
@@ -33,8 +36,13 @@ def read_world(request: fnv1.RunFunctionRequest, options: Options) -> World:
 
 def read_agent(request: fnv1.RunFunctionRequest, world: World) -> xr.Agent:
     """The claim; raises InvalidClaim."""
-    spec = plain(request.observed.composite.resource.fields.get("spec"))
-    return xr.parse(world.name, world.namespace, world.tenants(spec))
+    spec = Value()
+    if (said := request.observed.composite.resource.fields.get("spec")) is not None:
+        spec.CopyFrom(said)
+    for field in world.machinery & spec.struct_value.fields.keys():
+        del spec.struct_value.fields[field]
+    read = _remembered if spec.ByteSize() <= LARGEST_REMEMBERED else _claim
+    return read(world, spec.SerializeToString(deterministic=True))
 
 
 def read_composite(request: fnv1.RunFunctionRequest, world: World) -> Observed:
@@ -50,6 +58,14 @@ def read_cluster(request: fnv1.RunFunctionRequest, world: World, secrets: Iterab
         definitions=dict(_definitions(request, world)),
         secrets=None if secrets is None or not world.shows_secrets else dict(_secrets(request, secrets)),
     )
+
+
+def _claim(world: World, spec: bytes) -> xr.Agent:
+    return xr.parse(world.name, world.namespace, plain(Value.FromString(spec)))
+
+
+# A claim is kept with all that follows from it alone, manifests and their encodings: about 80 KB of memory.
+_remembered = lru_cache(maxsize=CLAIMS_REMEMBERED)(_claim)
 
 
 def _caller(request: fnv1.RunFunctionRequest) -> Caller:

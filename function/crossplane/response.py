@@ -4,13 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from google.protobuf.struct_pb2 import Struct
 
 from function.composition.conditions import Condition, News
+from function.composition.manifest import Manifest
 from function.composition.observed import UNKNOWN
 from function.composition.operators import Operator
-from function.composition.steps import Outcomes
+from function.composition.steps import Outcome, Outcomes
 from function.crossplane.request import SECRET
 from function.crossplane.structs import write
+from function.crossplane.targets import Target
 from function.crossplane.worlds import World
 
 CLAIM = fnv1.TARGET_COMPOSITE_AND_CLAIM
@@ -53,12 +56,22 @@ def write_resources(answer: fnv1.RunFunctionResponse, outcomes: Outcomes, world:
             ready = outcome.verdict.ready
             desired = answer.desired.resources[world.target.prefix + outcome.key]
             desired.resource.Clear()
-            write(desired.resource, world.target.place(outcome.key, outcome.manifest, ready=ready))
+            _write_manifest(desired.resource, outcome, outcome.manifest, world.target)
             desired.ready = fnv1.READY_TRUE if ready else fnv1.READY_FALSE
     if wait:
         answer.desired.composite.ready = fnv1.READY_FALSE
         if world.legacy:
             desired.ready = fnv1.READY_FALSE
+
+
+def _write_manifest(resource: Struct, outcome: Outcome, manifest: Manifest, target: Target) -> None:
+    """Write it as it goes the way of the target: once by its fields, and as the same bytes from then on."""
+    way = (target, outcome.verdict.ready)
+    if (written := outcome.written.get(way)) is not None:
+        resource.MergeFromString(written)
+        return
+    write(resource, target.place(outcome.key, manifest, ready=outcome.verdict.ready))
+    outcome.written[way] = resource.SerializeToString()
 
 
 def write_status(answer: fnv1.RunFunctionResponse, said: Mapping[str, Any]) -> None:

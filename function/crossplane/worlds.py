@@ -1,8 +1,7 @@
 """Which Crossplane calls, and what follows from it. Nothing else knows that Crossplane has versions, but the parser."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from function.crossplane.options import InvalidInput, Options
 from function.crossplane.targets import NATIVE, Objects, Target
@@ -68,12 +67,10 @@ class World:
         """Whether Crossplane can be asked for Secrets."""
         return self.answers and not self.extra
 
-    def tenants(self, spec: Any) -> Any:
-        """The spec without what is Crossplane's."""
-        machinery = LEGACY_MACHINERY if self.legacy else MACHINERY
-        if not isinstance(spec, Mapping):
-            return spec
-        return {field: value for field, value in spec.items() if field not in machinery}
+    @property
+    def machinery(self) -> frozenset[str]:
+        """The fields of a composite's spec that are Crossplane's, not the tenant's."""
+        return LEGACY_MACHINERY if self.legacy else MACHINERY
 
 
 def decide(caller: Caller, options: Options) -> World:

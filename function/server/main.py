@@ -10,6 +10,7 @@ import click
 from crossplane.function import cli, logging
 from prometheus_client import CollectorRegistry, start_http_server
 
+from function.server.answers import Answers
 from function.server.metrics import Metrics
 from function.server.runner import FunctionRunner
 from function.server.serve import Server
@@ -39,7 +40,7 @@ def main(*, debug: bool, metrics_address: str, **server: Any) -> None:
     registry = CollectorRegistry()
     try:
         with _metrics(metrics_address, registry):
-            asyncio.run(Server(**server).run(FunctionRunner(Metrics(registry))))
+            asyncio.run(Server(**server).run(FunctionRunner(Metrics(registry), Answers())))
     except (OSError, RuntimeError, ValueError) as error:
         raise click.ClickException(f"the function could not be served: {error}") from error
 

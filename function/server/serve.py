@@ -5,14 +5,16 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
-from crossplane.function.runtime import SERVICE_NAMES, load_credentials
+from crossplane.function.runtime import SERVICE_NAMES
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # it has no stubs
 
+from function.server.certificates import Certificates
 from function.server.runner import FunctionRunner
 
 log = logging.get_logger()
@@ -57,9 +59,7 @@ class Server:
                 ("grpc.max_send_message_length", sent * MEGABYTE),
             ]
         )
-        method = grpc.unary_unary_rpc_method_handler(
-            function.RunFunction, fnv1.RunFunctionRequest.FromString, _same_bytes
-        )
+        method = grpc.unary_unary_rpc_method_handler(function.RunFunction, fnv1.RunFunctionRequest.FromString, bytes)
         for protocol in PROTOCOLS:
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(protocol, {"RunFunction": method}),))
         reflection.enable_server_reflection(SERVICE_NAMES, server)
@@ -74,7 +74,7 @@ class Server:
         if self.insecure:
             server.add_insecure_port(self.address)
         elif self.tls_certs_dir:
-            server.add_secure_port(self.address, load_credentials(self.tls_certs_dir))
+            server.add_secure_port(self.address, Certificates(Path(self.tls_certs_dir)).credentials())
         else:
             raise ValueError("no credentials were provided: give --tls-certs-dir or --insecure")
 
@@ -91,11 +91,6 @@ class Server:
             yield service
         finally:
             await server.stop(None)
-
-
-def _same_bytes(answer: fnv1.RunFunctionResponse) -> bytes:
-    """Maps have no order; here they get one, so that the same answer is the same bytes."""
-    return answer.SerializeToString(deterministic=True)
 
 
 def _stop_event() -> asyncio.Event:

@@ -64,6 +64,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "spec.pod.env[0]: this variable is set from other fields of the claim",
     ),
     "toleration of nothing": ({"pod": {"tolerations": [{}]}}, "spec.pod.tolerations[0]: without a key"),
+    "an issuer without keys": (
+        {"auth": {"issuers": [{"issuer": "https://login.example", "audience": "a"}]}},
+        "spec.auth.issuers[0]: exactly one of jwksUrl and jwksConfigMap is required",
+    ),
     "pull secret as an object": ({"imagePullSecrets": [{"name": "a"}]}, "spec.imagePullSecrets[0]: must be a string"),
 }
 

@@ -1,5 +1,6 @@
 """The function's process seen from outside: both versions of its protocol, health, metrics."""
 
+import queue
 import signal
 import time
 import urllib.request
@@ -12,9 +13,11 @@ import pytest
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1beta1 import run_function_pb2 as fnv1beta1
 from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest  # type: ignore[import-untyped]  # it has no stubs
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub  # type: ignore[import-untyped]  # it has no stubs
 
 from function.fn import run
-from tests.certificates import Authority
+from tests.certificates import Authority, Mounted
 from tests.golden.conftest import Function, serving
 from tests.loopbacks import loopbacks
 
@@ -88,6 +91,38 @@ def test_only_a_caller_with_a_certificate_of_the_same_authority_is_answered(tmp_
             assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
+def test_certificates_are_renewed_without_a_restart_and_what_runs_goes_on(tmp_path: Path) -> None:
+    before, after = Authority("before"), Authority("after")
+    mounted = Mounted(tmp_path / "mounted")
+    mounted.swap(before)
+    old, new = (by.issue(tmp_path / by.name) for by in (before, after))
+    with (
+        serving("--tls-certs-dir", str(mounted.folder)) as function,
+        grpc.secure_channel(function.address, credentials(old, old), LOCALHOST) as opened,
+    ):
+        stream = Stream(opened)
+        assert "RunFunction" in stream.ask()
+        mounted.swap(after)
+        assert raw(function.address, RUN, minimal(), tls=credentials(new, new))
+        for refused in (credentials(old, new), credentials(new, old), credentials(old, old)):
+            with pytest.raises(grpc.RpcError) as caught:
+                raw(function.address, RUN, minimal(), tls=refused)
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "RunFunction" in stream.ask()
+        stream.end()
+
+
+def test_files_that_do_not_fit_together_change_nothing_until_they_do(tmp_path: Path) -> None:
+    before, after = Authority("before"), Authority("after")
+    served = before.issue(tmp_path / "served")
+    old, new = (by.issue(tmp_path / by.name) for by in (before, after))
+    with serving("--tls-certs-dir", str(served)) as function:
+        for name in ("tls.crt", "ca.crt", "tls.key"):
+            assert raw(function.address, RUN, minimal(), tls=credentials(old, old))
+            (served / name).write_bytes((new / name).read_bytes())
+        assert raw(function.address, RUN, minimal(), tls=credentials(new, new))
+
+
 def test_told_to_stop_it_says_so_first_and_answers_every_call_that_had_begun() -> None:
     with serving("--insecure") as function, grpc.insecure_channel(function.address) as channel:
         method = channel.unary_unary(
@@ -102,6 +137,25 @@ def test_told_to_stop_it_says_so_first_and_answers_every_call_that_had_begun() -
         assert {call.result().meta.tag for call in calls} == {"t"}
 
 
+class Stream:
+    """A call that goes on: the reflection of the server, asked again and again."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._asked: queue.Queue[ServerReflectionRequest | None] = queue.Queue()
+        self._answers = ServerReflectionStub(channel).ServerReflectionInfo(iter(self._asked.get, None), timeout=20)
+
+    def ask(self) -> str:
+        """The names in the file that describes the function's service."""
+        self._asked.put(ServerReflectionRequest(file_containing_symbol=SERVICE))
+        return str(next(self._answers).file_descriptor_response.file_descriptor_proto[0])
+
+    def end(self) -> None:
+        self._asked.put(None)
+        assert list(self._answers) == []
+
+
+SERVICE = f"{fnv1.DESCRIPTOR.package}.FunctionRunnerService"
+LOCALHOST = (("grpc.ssl_target_name_override", "localhost"),)
 RUN = f"/{fnv1.DESCRIPTOR.package}.FunctionRunnerService/RunFunction"
 
 
@@ -132,8 +186,7 @@ def credentials(folder: Path | None, authority: Path) -> grpc.ChannelCredentials
 
 def raw(address: str, path: str, request: fnv1.RunFunctionRequest, tls: grpc.ChannelCredentials | None = None) -> bytes:
     """The bytes of the answer."""
-    options = [("grpc.ssl_target_name_override", "localhost")]
-    opened = grpc.secure_channel(address, tls, options) if tls else grpc.insecure_channel(address)
+    opened = grpc.secure_channel(address, tls, LOCALHOST) if tls else grpc.insecure_channel(address)
     with opened as channel:
         method = channel.unary_unary(path, fnv1.RunFunctionRequest.SerializeToString, bytes)
         return method(request, timeout=10)

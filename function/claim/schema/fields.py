@@ -27,9 +27,11 @@ STORE_PATH = r"^/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$"
 INTERVAL = r"^[0-9]+[smh]$"
 QUANTITY = r"^[0-9]+([.][0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 SECRET_KEY = r"^[-._a-zA-Z0-9]+$"  # noqa: S105 - a pattern
+FILE = r"^[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 CIDR = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
 ACCOUNT = r"^\S+$"
+LINE = r"^\S([^\r\n]*\S)?$"
 
 METADATA_ADDRESSES = (IPv4Network("169.254.169.254/32"), IPv6Network("fd00:ec2::254/128"))
 
@@ -68,6 +70,16 @@ SecretName = Annotated[
     Field(max_length=253, json_schema_extra={"pattern": SUBDOMAIN}),
     _matching(SUBDOMAIN, "the name of a Secret"),
 ]
+ConfigMapName = Annotated[
+    str,
+    Field(max_length=253, json_schema_extra={"pattern": SUBDOMAIN}),
+    _matching(SUBDOMAIN, "the name of a ConfigMap"),
+]
+ConfigMapKey = Annotated[
+    str,
+    Field(max_length=253, json_schema_extra={"pattern": FILE}),
+    _matching(FILE, "a key of a ConfigMap"),
+]
 SecretKey = Annotated[
     str,
     Field(max_length=253, json_schema_extra={"pattern": SECRET_KEY}),
@@ -94,6 +106,11 @@ LabelValue = Annotated[
     _matching(LABEL_VALUE, "a label's value", may_be_empty=True),
 ]
 Text = Annotated[str, Field(max_length=4096)]
+Line = Annotated[
+    str,
+    Field(max_length=253, json_schema_extra={"pattern": LINE}),
+    _matching(LINE, "text in one line, without spaces around it"),
+]
 Variable = Annotated[
     str,
     Field(max_length=128, json_schema_extra={"pattern": VARIABLE}),

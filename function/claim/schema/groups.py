@@ -192,6 +192,32 @@ class Llm(Group):
     )
 
 
+EACH_ONCE = "configMaps must name each ConfigMap once"
+
+
+class Agents(Group):
+    """The agents that jobs may name, and whether they may bring their own."""
+
+    config_maps: tuple[fields.ConfigMapName, ...] = Field(
+        default=(),
+        max_length=16,
+        strict=False,
+        description="The ConfigMaps with definitions of named agents, a JSON or YAML file each under the agent's name. "
+        "The pods have them as files, one folder for each ConfigMap, and wait while one is missing.",
+        examples=[["agent-prompts"]],
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    inline: bool = Field(
+        default=True, description="Whether a job may bring its own definition. Without, it names its agent."
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(self.config_maps) != len({*self.config_maps}):
+            raise ValueError(EACH_ONCE)
+        return self
+
+
 class SecretStore(Group):
     """The Secrets that External Secrets fetches from a store, each below the prefix."""
 

@@ -6,7 +6,9 @@ from pydantic import Field
 
 import contract
 from function.claim.schema import fields
+from function.claim.schema.auth import Auth
 from function.claim.schema.groups import (
+    Agents,
     Dragonfly,
     Drain,
     Group,
@@ -94,6 +96,14 @@ class Spec(Group):
         default=Dragonfly(), description="How the server that events are streamed through is reached."
     )
     llm: Llm = Field(default=Llm(), description="Where the model providers are, if not at their own addresses.")
+    agents: Agents = Field(
+        default=Agents(), description="The agents that jobs may name, and whether they may bring their own."
+    )
+    auth: Auth = Field(
+        default=Auth(),
+        description="Whose tokens callers over HTTP must show. By default none: who may call at all is the network's "
+        "business.",
+    )
     secret_store: SecretStore | None = Field(
         default=None,
         description="The store that External Secrets fetches Secrets from. By default they must be there without it.",

@@ -41,6 +41,7 @@ class Progress(Group):
     streams_ready: Said = Field(default=Said(), description="What the condition StreamsReady says.")
     deployed: Said = Field(default=Said(), description="What the condition Deployed says.")
     scaling: Said = Field(default=Said(), description="What the condition Scaling says.")
+    reachable: Said = Field(default=Said(), description="What the condition Reachable says.")
 
 
 class ClaimStatus(Status):

@@ -6,7 +6,7 @@ import contract
 from function.claim import secrets
 from function.claim.xr import Agent
 from function.composition.manifest import Manifest
-from function.composition.resources import environment, metadata, pod
+from function.composition.resources import environment, metadata, pod, volumes
 
 PORT_NAME = "http"
 SECONDS_BEYOND_DRAIN = 15
@@ -38,7 +38,7 @@ def _pod(agent: Agent) -> dict[str, Any]:
     return pod.spec(
         agent,
         [_serve(agent)],
-        secrets.authorities(agent),
+        volumes.served(agent),
         initContainers=[_migrate(agent)],
         terminationGracePeriodSeconds=agent.spec.drain.seconds + SECONDS_BEYOND_DRAIN,
         topologySpreadConstraints=[_spread(agent, over) for over in SPREAD_OVER],
@@ -46,7 +46,7 @@ def _pod(agent: Agent) -> dict[str, Any]:
 
 
 def _migrate(agent: Agent) -> dict[str, Any]:
-    authority = secrets.postgres_authority(agent)
+    authority = volumes.authorities(secrets.postgres_authority(agent))
     return pod.container(agent, contract.MIGRATE_COMMAND, environment.migrate(agent), authority)
 
 
@@ -55,7 +55,7 @@ def _serve(agent: Agent) -> dict[str, Any]:
         agent,
         contract.SERVE_COMMAND,
         environment.serve(agent),
-        secrets.authorities(agent),
+        volumes.served(agent),
         ports=[{"name": PORT_NAME, "containerPort": contract.PORT}],
         startupProbe=_probe(contract.HEALTH_PATH, period=5, failures=60),
         livenessProbe=_probe(contract.HEALTH_PATH, period=10, failures=6),

@@ -1,11 +1,13 @@
 """The environment of the executor's containers, as the contract spells it."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import contract
 from contract import Env
 from function.claim import secrets
+from function.claim.schema.auth import Issuer
 from function.claim.secrets import Authority, Secret
 from function.claim.xr import Agent
 
@@ -22,6 +24,7 @@ def serve(agent: Agent) -> Variables:
         *_postgres(agent),
         *_dragonfly(agent),
         *_models(agent),
+        *_access(agent),
         *_own(agent),
     ]
 
@@ -85,6 +88,31 @@ def _models(agent: Agent) -> Variables:
     }
     named = {variable: address for variable, address in addresses.items() if address}
     return [*_from(secrets.llm_keys(agent)), *_literal(named)]
+
+
+def _access(agent: Agent) -> Variables:
+    """What differs from letting everybody in with whatever definition."""
+    inline = {} if agent.spec.agents.inline else {Env.EXECUTOR_AGENTS_INLINE: "false"}
+    issuers = [_issuer(issuer) for issuer in agent.spec.auth.issuers]
+    return _literal({**inline, **({Env.EXECUTOR_AUTH: _json(issuers)} if issuers else {})})
+
+
+def _issuer(issuer: Issuer) -> dict[str, Any]:
+    source = issuer.jwks_config_map
+    said = {
+        "issuer": issuer.issuer,
+        "audience": issuer.audience,
+        "jwks": f"{contract.AUTH_FOLDER}/{source.name}/{source.key}" if source else issuer.jwks_url,
+        "tenant_claim": issuer.tenant_claim,
+        "roles_claim": issuer.roles_claim,
+        "roles": issuer.roles and issuer.roles.model_dump(),
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _json(value: Any) -> str:
+    """Kubernetes would put other variables in place of $(NAME)."""
+    return json.dumps(value, separators=(",", ":")).replace("$", "\\u0024")
 
 
 def _own(agent: Agent) -> Variables:

@@ -1,20 +1,18 @@
 """Pods of the executor's image: without privileges, without a token, with a read-only root."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from function.claim import sizes
-from function.claim.secrets import CA_KEY, Authority
 from function.claim.xr import Agent
 from function.composition.resources.environment import Variables
+from function.composition.resources.volumes import Volume
 
 USER = 65532
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
 
 
-def spec(
-    agent: Agent, containers: list[dict[str, Any]], authorities: Sequence[Authority] = (), **more: Any
-) -> dict[str, Any]:
+def spec(agent: Agent, containers: list[dict[str, Any]], volumes: Iterable[Volume] = (), **more: Any) -> dict[str, Any]:
     """A pod's spec around its containers."""
     pull_secrets = [{"name": name} for name in dict.fromkeys(agent.spec.image_pull_secrets)]
     return {
@@ -31,7 +29,7 @@ def spec(
         },
         **_placement(agent),
         "containers": containers,
-        "volumes": [{"name": "scratch", "emptyDir": {}}, *map(_volume, authorities)],
+        "volumes": [{"name": "scratch", "emptyDir": {}}, *({"name": it.name, **it.source} for it in volumes)],
         **more,
     }
 
@@ -40,11 +38,11 @@ def container(
     agent: Agent,
     command: tuple[str, ...],
     environment: Variables,
-    authorities: Sequence[Authority] = (),
+    volumes: Iterable[Volume] = (),
     **more: Any,
 ) -> dict[str, Any]:
     """One container, named after its subcommand, of the claim's size unless `more` says otherwise."""
-    mounts = [{"name": it.name, "mountPath": it.folder, "readOnly": True} for it in authorities]
+    mounts = [{"name": it.name, "mountPath": it.folder, "readOnly": True} for it in volumes]
     return {
         "name": command[-1],
         "image": agent.spec.image,
@@ -69,9 +67,3 @@ def _placement(agent: Agent) -> dict[str, Any]:
         "priorityClassName": wanted.priority_class_name,
     }
     return {name: value for name, value in said.items() if value}
-
-
-def _volume(authority: Authority) -> dict[str, Any]:
-    """The certificate alone: the Secret may hold its private key as well."""
-    items = [{"key": CA_KEY, "path": CA_KEY}]
-    return {"name": authority.name, "secret": {"secretName": authority.secret, "items": items}}

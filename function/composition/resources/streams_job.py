@@ -11,7 +11,7 @@ from function.claim import names, secrets, sizes
 from function.claim.xr import Agent
 from function.composition.manifest import Manifest
 from function.composition.readiness import Verdict
-from function.composition.resources import environment, metadata, pod
+from function.composition.resources import environment, metadata, pod, volumes
 
 RETRIES = 20
 SIZE = "micro"
@@ -46,7 +46,7 @@ def is_wanted(agent: Agent) -> bool:
 
 
 def _spec(agent: Agent) -> dict[str, Any]:
-    authority = secrets.nats_authority(agent)
+    authority = volumes.authorities(secrets.nats_authority(agent))
     provision = pod.container(
         agent, contract.STREAMS_COMMAND, environment.streams(agent), authority, resources=sizes.resources(SIZE)
     )

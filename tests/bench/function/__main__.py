@@ -1,16 +1,17 @@
-"""The function's latency, CPU, memory and start beside a naive one and an empty one, in one run.
+"""The function's latency, CPU, memory and start beside an empty one, its last landing and one in Go, in one run.
 
 Rounds are interleaved, so that whatever else the machine does falls on all of them; only the ratios travel.
 """
 
 import argparse
 import asyncio
+import itertools
 import os
 import statistics
-import sys
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,11 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from executor.embedded.loopback import HOST, free_port, listens
 from executor.embedded.process import Process
-from tests.bench.function import world
+from tests.bench.function import baselines, world
+from tests.bench.function.baselines import Command
 
 RUN = f"/{fnv1.DESCRIPTOR.package}.FunctionRunnerService/RunFunction"
-BIN = Path(sys.executable).parent
-COMMANDS = {
-    "empty (the SDK's floor)": (sys.executable, "-m", "tests.bench.function.baselines", "empty", "{}"),
-    "this function": (str(BIN / "function-agent-executor"), "--insecure", "--address", "{}"),
-    "naive": (sys.executable, "-m", "tests.bench.function.baselines", "naive", "{}"),
-}
+CASES = {"unchanged world": world.unchanged, "changed world": world.changed, "new claim": world.others}
 CALLERS = (1, 16)
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -64,27 +61,28 @@ class Sample:
 
 
 @asynccontextmanager
-async def running(name: str) -> AsyncIterator[Server]:
+async def running(command: Command) -> AsyncIterator[Server]:
     """The function as a process of its own."""
     port = free_port()
     address = f"{HOST}:{port}"
-    command = [part.format(address) for part in COMMANDS[name]]
+    words = [part.replace("{}", address) for part in command.words]
     began = time.perf_counter()
-    async with Process(command, environment={}) as process:
-        await process.until(f"{name} listens", lambda: listens(port))
+    async with Process(words, environment={"PYTHONPATH": str(command.folder)}) as process:
+        await process.until(f"{command.name} listens", lambda: listens(port))
         assert process.pid
-        yield Server(name, address, process.pid, time.perf_counter() - began)
+        yield Server(command.name, address, process.pid, time.perf_counter() - began)
 
 
-async def measure(server: Server, callers: int, calls: int, body: bytes) -> Sample:
-    """So many calls, by so many callers that each wait for their answer."""
+async def measure(server: Server, callers: int, bodies: list[bytes]) -> Sample:
+    """One call for each body, by so many callers that each wait for their answer."""
     async with grpc.aio.insecure_channel(server.address) as channel:
         method = channel.unary_unary(RUN, bytes, bytes)
-        await method(body)
+        await method(bodies[0])
         taken: list[float] = []
+        left = iter(bodies[1:])
 
         async def call() -> None:
-            for _ in range(calls // callers):
+            for body in left:
                 began = time.perf_counter()
                 await method(body)
                 taken.append(time.perf_counter() - began)
@@ -96,22 +94,27 @@ async def measure(server: Server, callers: int, calls: int, body: bytes) -> Samp
     return Sample(1000 * cuts[49], 1000 * cuts[98], 1000 * (server.cpu() - cpu) / len(taken), len(taken) / seconds)
 
 
-async def compare(rounds: int, calls: int) -> None:
+async def compare(commands: list[Command], rounds: int, calls: int) -> None:
     """Print a table: medians of the rounds."""
     asked = world.request()
-    body = asked.SerializeToString()
-    print(f"{len(asked.observed.resources)} observed resources, {len(body) / 1000:.1f} kB, medians of {rounds} rounds")
-    samples: dict[tuple[str, int], list[Sample]] = defaultdict(list)
+    print(
+        f"{len(asked.observed.resources)} observed resources, {asked.ByteSize() / 1000:.1f} kB, "
+        f"medians of {rounds} rounds of {calls} calls"
+    )
+    samples: dict[tuple[str, str, int], list[Sample]] = defaultdict(list)
     async with AsyncExitStack() as stack:
-        servers = [await stack.enter_async_context(running(name)) for name in COMMANDS]
-        for _ in range(rounds):
-            for callers in CALLERS:
-                for server in servers:
-                    samples[server.name, callers].append(await measure(server, callers, calls, body))
+        servers = [await stack.enter_async_context(running(command)) for command in commands]
+        bodies: dict[tuple[str, str], Iterator[bytes]] = {
+            (case, server.name): make(world.request()) for case, make in CASES.items() for server in servers
+        }
+        for _, case, callers, server in itertools.product(range(rounds), CASES, CALLERS, servers):
+            sent = list(itertools.islice(bodies[case, server.name], calls + 1))
+            samples[case, server.name, callers].append(await measure(server, callers, sent))
         print(f"{'':<26}{'callers':>8}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'calls/s':>9}{'MB':>7}{'start s':>9}")
-        for server in servers:
-            for callers in CALLERS:
-                print(_line(server, callers, samples[server.name, callers]))
+        for case in CASES:
+            print(case)
+            for server, callers in itertools.product(servers, CALLERS):
+                print(_line(server, callers, samples[case, server.name, callers]))
 
 
 def _line(server: Server, callers: int, samples: list[Sample]) -> str:
@@ -119,16 +122,17 @@ def _line(server: Server, callers: int, samples: list[Sample]) -> str:
         statistics.median(getattr(sample, figure) for sample in samples) for figure in ("p50", "p99", "cpu", "rate")
     )
     figures = f"{p50:9.2f}{p99:9.2f}{cpu:9.2f}{rate:9.0f}{server.resident():7.0f}{server.start:9.2f}"
-    return f"{server.name:<26}{callers:>8}{figures}"
+    return f"  {server.name:<24}{callers:>8}{figures}"
 
 
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.function", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=480, help="calls per round")
+    parser.add_argument("--calls", type=int, default=320, help="calls per round")
     given = parser.parse_args()
-    asyncio.run(compare(given.rounds, given.calls))
+    with tempfile.TemporaryDirectory() as scratch:
+        asyncio.run(compare(baselines.all_of_them(Path(scratch)), given.rounds, given.calls))
 
 
 if __name__ == "__main__":

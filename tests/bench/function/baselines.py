@@ -1,27 +1,73 @@
-"""What the function is measured against, served by the SDK: `python -m tests.bench.function.baselines NAME ADDRESS`.
+"""What the function is measured against: nothing at all, itself as it landed last, and what it would cost in Go."""
 
-`empty` answers with what it was sent: the floor. `naive` decides the same as ours, but converts every object to read it
-and writes every object as the SDK does.
-"""
-
+import subprocess
 import sys
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
-from crossplane.function import resource, response, runtime
+from crossplane.function import response, runtime
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
+from google.protobuf.json_format import MessageToJson
 
-from function.claim import secrets, xr
-from function.composition import operators
-from function.composition.compose import compose
-from function.composition.conditions import conditions, status
-from function.composition.observed import Cluster, Observed
-from function.crossplane import options
-from function.crossplane.response import write_conditions
+from function.fn import run
+from tests.bench.function import world
+from tests.upgrade import landed
+from tools import golang, toolchain
+from tools.version import ROOT
 
+HERE = Path(__file__).parent
 MEGABYTES = 16
+OURS = ("-P", "-c", "from function.server.main import main; main()", "--insecure", "--address", "{}")
 Context = grpc.aio.ServicerContext[fnv1.RunFunctionRequest, fnv1.RunFunctionResponse]
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a function is started, with {} where its address belongs, and the folder that Python takes it from."""
+
+    name: str
+    words: tuple[str, ...]
+    folder: Path = ROOT
+
+
+def all_of_them(scratch: Path) -> list[Command]:
+    """The empty one, ours, the one that landed and, where there is a Go, one in it."""
+    return [
+        Command("empty (the SDK's floor)", (sys.executable, "-P", "-m", "tests.bench.function.baselines", "{}")),
+        Command("this function", (sys.executable, *OURS)),
+        Command(f"as it landed, {landed.COMMIT[:7]}", (sys.executable, *OURS), _landed(scratch / "landed")),
+        Command("lean, in Go", (str(_go()), "{}", str(_answer(scratch)))),
+    ]
+
+
+def _landed(folder: Path) -> Path:
+    """The function's code of the last landing, which runs with what is installed here."""
+    folder.mkdir()
+    archive = ["git", "-C", str(ROOT), "archive", landed.COMMIT, "contract", "function"]
+    code = subprocess.run(archive, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=code, check=True)
+    return folder
+
+
+def _go() -> Path:
+    """The Go program, kept in the cache."""
+    sources, kept = HERE / "go", toolchain.cache() / f"bench-function-{toolchain.PLATFORM}"
+    changed = max(file.stat().st_mtime for file in sources.iterdir())
+    if not kept.exists() or kept.stat().st_mtime < changed:
+        toolchain.say("building the function in Go (a minute or two, once)")
+        with toolchain.locked(), toolchain.scratch() as folder:
+            golang.find(golang.needed(sources), toolchain.cache() / "go").build(sources, ".", folder / "lean")
+            (folder / "lean").replace(kept)
+    return kept
+
+
+def _answer(scratch: Path) -> Path:
+    """What ours answers, for the Go program to answer."""
+    file = scratch / "answer.json"
+    file.write_text(MessageToJson(run(world.request())))
+    return file
 
 
 class Empty(grpcv1.FunctionRunnerServiceServicer):
@@ -34,55 +80,11 @@ class Empty(grpcv1.FunctionRunnerServiceServicer):
         return response.to(request)
 
 
-class Naive(grpcv1.FunctionRunnerServiceServicer):
-    """The straightforward way."""
-
-    async def RunFunction(  # noqa: N802 - the name is gRPC's
-        self, request: fnv1.RunFunctionRequest, _: Context
-    ) -> fnv1.RunFunctionResponse:
-        """Answer one call."""
-        answer = response.to(request)
-        composite = resource.struct_to_dict(request.observed.composite.resource)
-        options.parse(resource.struct_to_dict(request.input))
-        agent = xr.parse(composite["metadata"]["name"], composite["metadata"]["namespace"], _whole(composite["spec"]))
-        cluster = _cluster(request, agent)
-        outcomes = compose(agent, cluster)
-        for outcome in outcomes.values():
-            if outcome.manifest:
-                resource.update(answer.desired.resources[outcome.key], outcome.manifest)
-        resource.update_status(answer.desired.composite, status(agent, cluster, outcomes))
-        write_conditions(answer, conditions(outcomes))
-        return answer
-
-
-def _cluster(request: fnv1.RunFunctionRequest, agent: xr.Agent) -> Cluster:
-    observed = {key: resource.struct_to_dict(it.resource) for key, it in request.observed.resources.items()}
-    return Cluster(
-        resources={
-            key: Observed(it["metadata"]["name"], 1, it.get("spec", {}).get("replicas"), _whole(it.get("status", {})))
-            for key, it in observed.items()
-        },
-        definitions={it.definition: frozenset({"v1", "v1alpha1"}) for it in operators.ALL},
-        secrets={it.name: frozenset(key for keys in it.needs for key in keys) for it in secrets.used(agent)},
-    )
-
-
-def _whole(value: Any) -> Any:
-    """Protobuf has no whole numbers."""
-    if isinstance(value, dict):
-        return {key: _whole(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_whole(inner) for inner in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def main() -> None:
-    """Serve one of them."""
-    name, address = sys.argv[1:]
-    runner = {"empty": Empty, "naive": Naive}[name]()
+    """Serve the empty one."""
     limit = MEGABYTES * 1024 * 1024
     sizes = [("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit)]
-    runtime.serve(runner, address, creds=None, insecure=True, options=sizes)  # type: ignore[arg-type]  # None is for none
+    runtime.serve(Empty(), sys.argv[1], creds=None, insecure=True, options=sizes)  # type: ignore[arg-type]  # None is for none
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The request that is measured: a settled claim with its Secrets from a store, as Crossplane sends it."""
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
@@ -29,6 +31,27 @@ def request() -> fnv1.RunFunctionRequest:
             composed["metadata"]["managedFields"] = [_manager(number) for number in range(size)]
         asked = cluster.request(_required(cluster))
     return asked
+
+
+def unchanged(asked: fnv1.RunFunctionRequest) -> Iterator[bytes]:
+    """The same world again and again."""
+    return itertools.repeat(asked.SerializeToString())
+
+
+def changed(asked: fnv1.RunFunctionRequest) -> Iterator[bytes]:
+    """The same claim, and another Deployment each time."""
+    metadata = asked.observed.resources["deployment"].resource.get_or_create_struct("metadata")
+    for number in itertools.count():
+        metadata["resourceVersion"] = str(number)
+        yield asked.SerializeToString()
+
+
+def others(asked: fnv1.RunFunctionRequest) -> Iterator[bytes]:
+    """Another claim each time."""
+    metadata = asked.observed.composite.resource.get_or_create_struct("metadata")
+    for number in itertools.count():
+        metadata["name"] = f"claim-{number}"
+        yield asked.SerializeToString()
 
 
 def _manager(number: int) -> dict[str, Any]:

@@ -165,6 +165,10 @@ def test_a_wrong_secret_is_not_repeated():
     assert "p@ss" not in repr(Settings.read(REQUIRED))
 
 
+def test_a_variable_that_is_not_known_stops_nothing():
+    assert Settings.read(REQUIRED | {"EXECUTOR_AUTH": "[]", "EXECUTOR_TO_COME": "x"}) == Settings.read(REQUIRED)
+
+
 def test_a_group_reads_its_own_variables_only():
     assert complaint({}, PostgresSettings) == "; ".join(
         f"POSTGRES_{n} is missing" for n in ["HOST", "PORT", "DB", "USER", "PASSWORD"]
@@ -172,9 +176,13 @@ def test_a_group_reads_its_own_variables_only():
     assert NatsSettings.read(REQUIRED | {"PORT": "wrong"}).consumer == "workers"
 
 
+# What the function tells already, and the service does not heed yet.
+UNREAD = {"EXECUTOR_AGENTS_INLINE", "EXECUTOR_AUTH"}
+
+
 def test_every_variable_is_in_the_contract_and_the_other_way_round():
     variables = Settings.variables()
-    assert set(variables) == {str(name) for name in Env}
+    assert {str(name) for name in Env} - UNREAD <= set(variables) <= {str(name) for name in Env}
     assert {name for name, required in variables.items() if required} == set(REQUIRED)
 
 

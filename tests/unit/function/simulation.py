@@ -98,12 +98,15 @@ class SimulatedCluster:
     def settle(self, calls: int = 40) -> fnv1.RunFunctionResponse:
         """Let everything go on until neither the cluster nor the answer changes any more."""
         for _ in range(calls):
-            before = json.dumps((self.objects, self.wrapped, self.status))
+            before = self._kept()
             answer = self.reconcile()
             self.tick()
-            if json.dumps((self.objects, self.wrapped, self.status)) == before:
+            if self._kept() == before:
                 return answer
         raise AssertionError("it never settles")
+
+    def _kept(self) -> str:
+        return json.dumps((self.objects, self.wrapped, self.status), sort_keys=True)
 
     def conditions(self, kind: str) -> list[str]:
         """What a condition was, call by call; Ready is what Crossplane makes of the answer."""
@@ -182,7 +185,7 @@ class SimulatedCluster:
         if selector["kind"] == "Secret" and name in self.secrets and selector["namespace"] == self.namespace:
             yield {"metadata": {"name": name}, "data": dict.fromkeys(self.secrets[name], CANARY)}
 
-    def _named(self) -> Iterator[Secret]:
+    def _named(self) -> tuple[Secret, ...]:
         return used(parse(self.name, self.namespace, self.spec))
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from function.composition.conditions import STEP_OF_CONDITION
+from function.composition.conditions import CONDITIONS, STEP_OF_CONDITION
 from tests.unit.function.claims import SCHEMA, SPEC, refusal_of, schema_claims
 from tools import apis, crossplanes, rendering
 from tools.crossplanes import V2, Package
@@ -80,7 +80,7 @@ def test_the_claim_is_the_same_on_both_versions_of_crossplane() -> None:
     assert ours["spec"] == theirs["spec"]
     progress = ours["status"]["properties"].pop("progress")
     assert ours["status"] == theirs["status"]
-    assert {*progress["properties"]} == {kind[0].lower() + kind[1:] for kind in STEP_OF_CONDITION}
+    assert {*progress["properties"]} == {kind[0].lower() + kind[1:] for kind in CONDITIONS}
 
 
 @pytest.mark.parametrize("package", [crossplanes.V1, V2], ids=["v1", "v2"])

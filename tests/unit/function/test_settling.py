@@ -26,6 +26,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "nats": {"credentialsSecret": "n", "caSecret": "ca"},
         "postgres": {"caSecret": "ca"},
     },
+    "named agents": {"image": "app", "scaling": {"minReplicas": 0}, "agents": {"configMaps": ["prompts"]}},
     "unmonitored": {"image": "app", "monitoring": {"podMonitor": False}},
 }
 WRAPPED_OR_NOT = {version: CROSSPLANES[version] for version in ("1.16", "2.3")}

@@ -17,6 +17,8 @@ GROUPS = (
     "postgres",
     "dragonfly",
     "llm",
+    "agents",
+    "auth",
     "retry",
     "drain",
     "pod",
@@ -24,6 +26,10 @@ GROUPS = (
     "monitoring",
 )
 IMAGE = "registry.example/team/app:v1"
+
+
+def issuer(**said: object) -> dict[str, Any]:
+    return {"auth": {"issuers": [{"issuer": "https://login.example", "audience": "agents", **said}]}}
 
 
 def test_a_claim_with_an_image_alone_has_every_default() -> None:
@@ -162,6 +168,28 @@ NO_MONITORING = (
         ({"streams": {"subjectPrefix": "a.*"}}, "spec.streams.subjectPrefix: must be words of letters, digits"),
         ({"drain": {"seconds": "30"}}, "spec.drain.seconds: must be a whole number"),
         ({"nats_url": "nats://a"}, "spec.nats_url: is not a known field"),
+        ({"agents": {"configMaps": ["a", "a"]}}, "spec.agents: configMaps must name each ConfigMap once"),
+        ({"agents": {"configMaps": ["A"]}}, "spec.agents.configMaps[0]: must be the name of a ConfigMap"),
+        ({"agents": {"inline": "no"}}, "spec.agents.inline: must be true or false"),
+        ({"auth": {"issuers": [{}]}}, "spec.auth.issuers[0].issuer: is required; spec.auth.issuers[0].audience: is"),
+        (issuer(), "spec.auth.issuers[0]: exactly one of jwksUrl and jwksConfigMap is required"),
+        (
+            issuer(jwksUrl="https://a/keys", jwksConfigMap={"name": "a", "key": "b"}),
+            "spec.auth.issuers[0]: exactly one of jwksUrl and jwksConfigMap is required",
+        ),
+        (issuer(jwksUrl="https://me:pw@a"), "spec.auth.issuers[0].jwksUrl: must be an http:// or https:// URL without"),
+        (
+            issuer(jwksConfigMap={"name": "a", "key": "../b"}),
+            "spec.auth.issuers[0].jwksConfigMap.key: must be a key of a ConfigMap",
+        ),
+        (issuer(jwksConfigMap={"name": "a", "key": ".."}), "spec.auth.issuers[0].jwksConfigMap.key: must be a key of"),
+        (issuer(jwksUrl="https://a", audience=" "), "spec.auth.issuers[0].audience: must be text in one line"),
+        (issuer(jwksUrl="https://a", roles={}), "spec.auth.issuers[0]: rolesClaim is required where there are roles"),
+        (
+            issuer(jwksUrl="https://a", rolesClaim="groups", roles={"read": [""]}),
+            "spec.auth.issuers[0].roles.read[0]: must not be empty",
+        ),
+        ({"pod": {"env": [{"name": "EXECUTOR_AUTH", "value": "[]"}]}}, "spec.pod.env[0]: this variable is set from"),
     ],
 )
 def test_a_bad_claim_is_refused_in_words_that_name_the_field(change: dict[str, Any], words: str) -> None:

@@ -55,14 +55,6 @@ def test_secrets_are_shown_where_what_is_asked_for_may_have_a_namespace_and_is_a
     assert not World("a", "b", answers=False).shows_secrets
 
 
-@pytest.mark.parametrize(("legacy", "machinery"), [(False, {"crossplane"}), (True, worlds.LEGACY_MACHINERY)])
-def test_what_crossplane_keeps_in_the_spec_is_not_the_tenants(machinery: set[str], *, legacy: bool) -> None:
-    world = World("a", "b", legacy=legacy)
-    assert world.tenants({"image": "app", **dict.fromkeys(machinery, "kept")}) == {"image": "app"}
-    assert world.tenants({"claimRef": {}, "crossplane": {}}) == ({"crossplane": {}} if legacy else {"claimRef": {}})
-    assert world.tenants("no object") == "no object"
-
-
 @pytest.mark.parametrize(
     ("world", "words"),
     [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import Question
 
 REPLAY_HEADER = "Dlq-Replay"
@@ -99,6 +100,7 @@ class Claim:
     are those that it has committed, `fault` seconds since the world began to fail it. `elapsed` is seconds since its
     first attempt began, `at` the database's time, `cancelling` that somebody asked for its end, `questions` what it has
     asked people, `replay` which dead letter it came back from, `fresh` that its thread is known to have no checkpoint.
+    `resolved` is what it runs, as it was found when it was accepted, without the text.
     """
 
     job_id: str
@@ -114,6 +116,7 @@ class Claim:
     steps: int = 0
     fault: float | None = None
     questions: tuple[Question, ...] = ()
+    resolved: Resolved = UNRESOLVED
 
     @property
     def is_retry(self) -> bool:
@@ -250,6 +253,7 @@ class Job:
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     waiting: dict[str, Any] | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +264,7 @@ class JobFilter:
     thread_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    agent: str | None = None
 
 
 EVERY_JOB = JobFilter()
@@ -269,9 +274,10 @@ EVERY_JOB = JobFilter()
 class Submission:
     """A job that is about to be published, and the message that will ask for it.
 
-    `kept` is the original where it is too large to be that message itself.
+    `kept` is the original where it is too large to be that message itself, `resolved` what the job runs.
     """
 
     identity: Identity
     message: Message
     kept: Origin | None = None
+    resolved: Resolved = UNRESOLVED

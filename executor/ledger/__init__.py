@@ -4,8 +4,9 @@ Every write of a worker is conditional on the epoch of its claim, so that one th
 nothing. Time is the database's. No decision about a job may come in, but for what a statement must decide itself.
 """
 
+from executor.ledger.definitions import Definitions
 from executor.ledger.ledger import Ledger
 from executor.ledger.register import Register
 from executor.ledger.sweeps import Sweeps
 
-__all__ = ["Ledger", "Register", "Sweeps"]
+__all__ = ["Definitions", "Ledger", "Register", "Sweeps"]

@@ -10,9 +10,11 @@ import pytest
 
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
+from executor.jobs.agents import UNRESOLVED
 from executor.jobs.answers import Question
 from executor.jobs.job import Blocked, Busy, Claim
 from executor.ledger import Ledger, Register
+from executor.ledger.definitions import resolved_columns
 from executor.ledger.ledger import waiting_columns
 from executor.ledger.sql import worker as sql
 from tests.integration.durable.lab import woken
@@ -176,7 +178,8 @@ async def test_who_parks_again_under_the_eyes_of_who_wakes_it_is_not_lost(lab):
     before = await lab.begin("a@t")
     assert await lab.park("b@t")
     await lab.finish(before)
-    values = asdict(lab.identity("b@t")) | waiting_columns(lab.origin("b")) | {"not_before": None, "replay": 0}
+    values = asdict(lab.identity("b@t")) | waiting_columns(lab.origin("b")) | resolved_columns(UNRESOLVED)
+    values |= {"not_before": None, "replay": 0}
     async with lab.pool.connection() as connection, connection.transaction():
         await connection.execute(sql.PARK, values)
         settling = asyncio.create_task(lab.settle("t"))

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import structlog
 
+from executor.jobs.agents import Resolved
 from executor.jobs.envelope import Invalid
 from executor.jobs.events import ACCEPTED, WakeUp, parse, read
 from executor.jobs.job import (
@@ -29,7 +30,7 @@ from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import Failure, rejection
 from executor.worker.leases import Held
 from executor.worker.outbox import Outbox
-from executor.worker.ports import Delivery, Ledger
+from executor.worker.ports import Agents, Delivery, Ledger
 from executor.worker.stream_ends import StreamEnds
 from executor.worker.thread_order import ThreadOrder
 
@@ -50,9 +51,11 @@ class Admission:
         outcomes: Outcomes,
         thread_order: ThreadOrder,
         stream_ends: StreamEnds,
+        agents: Agents,
         accepted: frozenset[str] = ACCEPTED,
     ) -> None:
         self._stream_ends = stream_ends
+        self._agents = agents
         self._ledger = ledger
         self._outbox = outbox
         self._outcomes = outcomes
@@ -83,26 +86,29 @@ class Admission:
         return await self._claim(delivery, job, job.identity(sequence), waiting.origin)
 
     async def _claim(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> Held | None:
+        resolved = self._agents.resolve(job)
         while True:
-            claimed = await self._ledger.claim(who, job.not_before, origin.replay)
+            claimed = await self._ledger.claim(who, job.not_before, origin.replay, resolved)
             match claimed:
                 case Claim():
                     return Held(delivery, claimed, job, origin)
                 case Blocked() if job.multitask == "reject" and origin.replay is None:
                     await self._fail_thread_busy(delivery, job, who, origin)
                 case Blocked():
-                    if not await self._ledger.park(who, origin):
+                    if not await self._ledger.park(who, origin, resolved=resolved):
                         continue  # the thread became free at this moment
                     log.info("parked: its thread is busy", job=job.job_id)
                     await delivery.ack()
                 case Early():
-                    await self._delay(delivery, job, who, origin)
+                    await self._delay(delivery, job, who, origin, resolved)
                 case _:
                     await self._answer_unclaimed(delivery, job, claimed, origin)
             return None
 
-    async def _delay(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
-        if await self._ledger.park(who, origin, job.not_before):
+    async def _delay(
+        self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin, resolved: Resolved
+    ) -> None:
+        if await self._ledger.park(who, origin, job.not_before, resolved):
             log.info("parked: it is not due", job=job.job_id, due=str(job.not_before))
             await delivery.ack()
         else:  # another message asked for it earlier, and somebody has begun with it

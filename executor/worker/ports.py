@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import (
     Claim,
@@ -64,7 +65,11 @@ class Ledger(Protocol):
     """Who works on what; every method raises TryAgain."""
 
     async def claim(
-        self, job: Identity, not_before: datetime | None = None, replay: int | None = None
+        self,
+        job: Identity,
+        not_before: datetime | None = None,
+        replay: int | None = None,
+        resolved: Resolved = UNRESOLVED,
     ) -> Claim | NotClaimed:
         """Take the job and count the attempt."""
 
@@ -74,7 +79,9 @@ class Ledger(Protocol):
     async def ended(self, job_id: str) -> tuple[str, Finished] | None:
         """The thread and the outcome of a job that has one."""
 
-    async def park(self, job: Identity, origin: Origin, not_before: datetime | None = None) -> bool:
+    async def park(
+        self, job: Identity, origin: Origin, not_before: datetime | None = None, resolved: Resolved = UNRESOLVED
+    ) -> bool:
         """Keep the job here until its thread is free or its time has come; False where its thread is free by now."""
 
     async def renew(self, claims: Iterable[Claim]) -> Mapping[str, bool]:
@@ -133,6 +140,9 @@ class Run(Protocol):
 
 class Agents(Protocol):
     """Who can run jobs."""
+
+    def resolve(self, job: JobRequest) -> Resolved:
+        """What the job asks for, as it is known here now; never fails."""
 
     async def open(self, job: JobRequest, claim: Claim, emit: Emit) -> Run:
         """A run of the job under the claim; raises Rejected."""

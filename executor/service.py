@@ -11,7 +11,7 @@ from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Register, Sweeps, WaitingRoom
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -46,6 +46,7 @@ class Resources:
     room: WaitingRoom
     register: Register
     sweeps: Sweeps
+    definitions: Definitions
 
 
 class Service:
@@ -55,6 +56,7 @@ class Service:
         self._resources = resources = with_failpoint(resources, settings.crash_at)
         accepted = settings.accepted_types
         outcomes = Outcomes(settings.nats, settings.name, resources.broker.max_body)
+        self._agents = agents
         self._gates = agents.gates
         self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
         self._leases = Leases(resources.ledger)
@@ -82,6 +84,7 @@ class Service:
             outcomes=outcomes,
             thread_order=thread_order,
             stream_ends=stream_ends,
+            agents=agents,
             accepted=accepted,
         )
         processor = Processor(
@@ -115,6 +118,7 @@ class Service:
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
                 group.create_task(self._watches.run(), name="watches"),
+                group.create_task(self._agents.follow(), name="agents"),
             ]
             await self._worker.run(stop)
             for task in beside:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from executor.errors import LeaseLost, TryAgain
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import NotAsked
 from executor.jobs.job import (
     EVERY_JOB,
@@ -56,6 +57,12 @@ class Row:
     fault: float = 0.0
     advanced: bool = False
     answered: bool = False
+    resolved: Resolved = UNRESOLVED
+
+    def accept(self, resolved: Resolved) -> None:
+        """What was found first counts."""
+        if self.resolved == UNRESOLVED:
+            self.resolved = resolved
 
     def blocks(self, other: "Row", now: float) -> bool:
         """Whether the other job of the thread must wait for this one."""
@@ -90,6 +97,7 @@ class FakeLedger:
         job: Identity,
         not_before: datetime | None = None,
         replay: int | None = None,  # noqa: ARG002 - the port's
+        resolved: Resolved = UNRESOLVED,
     ) -> Claim | NotClaimed:
         await self._call("claim")
         row = self.rows.get(job.job_id, Row(job.thread_id, job.digest, job.sequence))
@@ -98,11 +106,13 @@ class FakeLedger:
         if refused := self._refuse(job.job_id, row, not_before):
             return refused
         self.rows[job.job_id] = row
+        row.accept(resolved)
         row.status, row.attempts, row.epoch, row.due = "running", row.attempts + 1, row.epoch + 1, None
         row.lease_until = self.now + LEASE
         self.journal.append(("claim", job.job_id, row.attempts))
         total = row.earlier + row.attempts
-        return Claim(job.job_id, row.epoch, row.attempts, 0.0, self.time, cancelling=row.cancelling, total=total)
+        claim = Claim(job.job_id, row.epoch, row.attempts, 0.0, self.time, cancelling=row.cancelling, total=total)
+        return replace(claim, resolved=row.resolved)
 
     async def waiting(self, job_id: str) -> Waiting | None:
         await self._call("waiting")
@@ -122,6 +132,7 @@ class FakeLedger:
             job = each.job
             row = self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, job.sequence))
             row.status, row.kept, row.due = "parked", each.origin, each.not_before
+            row.accept(each.resolved)
         names = [each.job.job_id for each in waiting]
         self.journal.append(("park", *names))
         return set(names)
@@ -234,6 +245,7 @@ class FakeLedger:
         for order in orders:
             job = order.identity
             self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, None, kept=order.kept))
+            self.rows[job.job_id].accept(order.resolved)
             self._promise(job.job_id, [order.message])
         return None
 
@@ -331,7 +343,7 @@ class FakeLedger:
 
 
 def _is_listed(job: Job, only: JobFilter) -> bool:
-    given = {"status": only.status, "thread_id": only.thread_id}
+    given = {"status": only.status, "thread_id": only.thread_id, "agent": only.agent}
     is_in_time = (only.since or EPOCH) <= job.created_at and (only.until is None or job.created_at < only.until)
     return is_in_time and all(value in (None, getattr(job, name)) for name, value in given.items())
 
@@ -349,4 +361,5 @@ def _shown(job_id: str, row: Row) -> Job:
         duration_ms=outcome.duration_ms,
         result=outcome.result,
         error=outcome.error,
+        agent=row.resolved.agent,
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from executor.errors import Drained, ExecutorError, TryAgain
+from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
 from executor.jobs.entries import Entry, Place, StreamEntry
 from executor.jobs.job import (
     Claim,
@@ -122,6 +123,10 @@ class FakeAgents:
     opened: list[str] = field(default_factory=list)
     runs: list[FakeRun] = field(default_factory=list)
     refused: dict[str, Exception] = field(default_factory=dict)
+    named: dict[str, Resolved] = field(default_factory=dict)
+
+    def resolve(self, job: JobRequest) -> Resolved:
+        return self.named.get(str(agent_asked(job.agent_definition)), UNRESOLVED)
 
     async def open(self, job: JobRequest, _: Claim, emit: Emit) -> FakeRun:
         await asyncio.sleep(0)
@@ -134,9 +139,13 @@ class FakeAgents:
         self.runs.append(FakeRun(act, emit))
         return self.runs[-1]
 
-    async def check(self, job: JobRequest) -> None:
+    async def check(self, job: JobRequest) -> Resolved:
         if job.job_id in self.refused:
             raise self.refused[job.job_id]
+        return self.resolve(job)
+
+    def listed(self) -> list[KnownAgent]:
+        return [KnownAgent(name, "definition", f"{name}.yaml") for name in self.named]
 
 
 @dataclass

@@ -48,6 +48,7 @@ def router(state: State) -> APIRouter:
             409: {"description": "The id belongs to a job with other content"},
             413: {"description": f"Larger than {LARGEST} bytes, also where that shows only after it is unpacked"},
             415: {"description": "A `Content-Encoding` other than gzip"},
+            503: {"description": "Not now; where a field is named, a pod of an earlier release does not know it yet"},
         },
         openapi_extra={
             "requestBody": {"content": {STRUCTURED["content-type"]: {"schema": {"type": "object"}, "example": EXAMPLE}}}
@@ -86,9 +87,7 @@ async def _submit_batch(service: JobService, body: bytes) -> Json:
 
 
 async def _submitted(service: JobService, headers: dict[str, str], body: bytes) -> SubmittedJob:
-    sent = service.read(headers, body)
-    await service.definitions.check(sent.job)
-    return sent
+    return await service.accept(service.read(headers, body))
 
 
 def _events(body: bytes) -> list[Any]:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.api.json_response import Json
-from executor.api.service import IdTaken
+from executor.api.service import IdTaken, NotKnownYet
 from executor.errors import Rejected, TryAgain
 
 
@@ -64,7 +64,8 @@ async def _taken(_: Request, error: Exception) -> Json:
 
 
 async def _unavailable(_: Request, error: Exception) -> Json:
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "5"})
+    more = {"field": error.field} if isinstance(error, NotKnownYet) else {}
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), more, headers={"Retry-After": "5"})
 
 
 async def _invalid(_: Request, error: Exception) -> Json:

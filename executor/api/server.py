@@ -9,7 +9,7 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from executor.api import cloudevents, docs, event_stream, health, jobs, problems
+from executor.api import agents, cloudevents, docs, event_stream, health, jobs, problems
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
@@ -20,7 +20,7 @@ BACKLOG = 512
 def application(state: State) -> FastAPI:
     """All routes."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
-    for part in (cloudevents, event_stream, jobs, health, docs):
+    for part in (cloudevents, event_stream, jobs, agents, health, docs):
         app.include_router(part.router(state))
     app.add_middleware(EscapedPaths)
     problems.install(app)

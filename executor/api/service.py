@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
+from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
@@ -64,10 +65,28 @@ class CancelBroadcast(Protocol):
 
 
 class Definitions(Protocol):
-    """Who knows whether a definition can be run."""
+    """Who knows which agents there are, and whether a definition can be run."""
 
-    async def check(self, job: JobRequest) -> None:
-        """Raise Rejected unless it can."""
+    async def check(self, job: JobRequest) -> Resolved:
+        """What the job runs; raises Rejected unless it can be run."""
+
+    def listed(self) -> Sequence[KnownAgent]:
+        """The agents that have names."""
+
+
+class Fleet(Protocol):
+    """The pods that work on the jobs."""
+
+    async def knows(self, feature: str) -> bool:
+        """Whether each of them does; raises TryAgain."""
+
+
+class OneRelease:
+    """A fleet of which each pod knows what this one does."""
+
+    async def knows(self, _: str) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class SubmittedJob:
     job: JobRequest
     headers: Headers
     body: bytes
+    resolved: Resolved = UNRESOLVED
 
 
 class IdTaken(ExecutorError):
@@ -85,6 +105,14 @@ class IdTaken(ExecutorError):
     def __init__(self, job_id: str, index: int) -> None:
         super().__init__(f"job_id: {job_id!r} belongs to a job with other content")
         self.index = index
+
+
+class NotKnownYet(TryAgain):
+    """A field that a pod would not understand, which is there until the rollout is over."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field}: is not known yet by a pod of an earlier release")
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -99,14 +127,22 @@ class JobService:
     broadcast: CancelBroadcast
     stream_ends: StreamEnds
     accepted: frozenset[str] = ACCEPTED
+    fleet: Fleet = field(default_factory=OneRelease)
 
     def read(self, headers: Headers, body: bytes) -> SubmittedJob:
         """The job that an event asks for; raises Invalid that says which field is wrong."""
         return SubmittedJob(parse(headers, body, self.accepted), headers, body)
 
+    async def accept(self, sent: SubmittedJob) -> SubmittedJob:
+        """The same, with what it runs; raises Rejected where it cannot run, TryAgain while not every pod can run it."""
+        resolved = await self.definitions.check(sent.job)
+        if agent_asked(sent.job.agent_definition) is not None and not await self.fleet.knows("agents"):
+            raise NotKnownYet("data.agent_definition.agent")
+        return replace(sent, resolved=resolved)
+
     async def submit(self, requests: Sequence[SubmittedJob]) -> None:
         """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
-        submissions = [self._submission(request) for request in requests]
+        submissions = [replace(self._submission(request), resolved=request.resolved) for request in requests]
         conflict = await self.register.queue(submissions)
         if conflict is not None:
             raise IdTaken(requests[conflict].job.job_id, conflict)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import Question
 
 REPLAY_HEADER = "Dlq-Replay"
@@ -70,11 +71,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Applicant:
-    """A job for which somebody wants a claim, not before its time, and the message that asked for it."""
+    """A job for which somebody wants a claim, not before its time, the message that asked for it, and what it runs."""
 
     job: Identity
     origin: Origin
     not_before: datetime | None = None
+    resolved: Resolved = UNRESOLVED
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Claim:
     are those that it has committed, `fault` seconds since the world began to fail it. `elapsed` is seconds since its
     first attempt began, `at` the database's time, `cancelling` that somebody asked for its end, `questions` what it has
     asked people, `replay` which dead letter it came back from, `fresh` that its thread is known to have no checkpoint.
+    `resolved` is what it runs, as it was found when it was accepted, without the text.
     """
 
     job_id: str
@@ -123,6 +126,7 @@ class Claim:
     steps: int = 0
     fault: float | None = None
     questions: tuple[Question, ...] = ()
+    resolved: Resolved = UNRESOLVED
 
     @property
     def is_retry(self) -> bool:
@@ -272,6 +276,7 @@ class Job:
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     waiting: dict[str, Any] | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -282,6 +287,7 @@ class JobFilter:
     thread_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    agent: str | None = None
 
 
 EVERY_JOB = JobFilter()
@@ -291,9 +297,10 @@ EVERY_JOB = JobFilter()
 class Submission:
     """A job that is about to be published, and the message that will ask for it.
 
-    `kept` is the original where it is too large to be that message itself.
+    `kept` is the original where it is too large to be that message itself, `resolved` what the job runs.
     """
 
     identity: Identity
     message: Message
     kept: Origin | None = None
+    resolved: Resolved = UNRESOLVED

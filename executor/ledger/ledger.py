@@ -9,6 +9,7 @@ import psycopg
 from psycopg.types.json import Json
 
 from executor.errors import LeaseLost, TryAgain
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import Question
 from executor.jobs.job import (
     Blocked,
@@ -25,6 +26,7 @@ from executor.jobs.job import (
     Tries,
     Wake,
 )
+from executor.ledger.definitions import Keeping
 from executor.ledger.sql import worker as sql
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
@@ -40,6 +42,7 @@ class Wanted:
     job: Identity
     not_before: datetime | None
     replay: int
+    resolved: Resolved
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,24 @@ class Ledger:
     def __init__(self, pool: Pool, lease_seconds: float) -> None:
         self._pool = pool
         self._lease = lease_seconds
+        self._keeping = Keeping()
         self._claim = Batcher(self._claim_all, key=lambda wanted: wanted.job.thread_id)
         self._finish = Batcher(self._finish_all, key=lambda ending: ending.claim.job_id)
         self._mark_and_wake = Batcher(self._mark_and_wake_all, key=lambda told: told[0])
 
     async def claim(
-        self, job: Identity, not_before: datetime | None = None, replay: int | None = None
+        self,
+        job: Identity,
+        not_before: datetime | None = None,
+        replay: int | None = None,
+        resolved: Resolved = UNRESOLVED,
     ) -> Claim | NotClaimed:
         """Take the job and count the attempt, or learn why not (a second round trip).
 
-        A failed job is taken again, once, for each dead letter that it is a replay of.
+        A failed job is taken again, once, for each dead letter that it is a replay of. Of what is `resolved` the first
+        counts.
         """
-        wanted = Wanted(job, not_before, replay or 0)
+        wanted = Wanted(job, not_before, replay or 0, resolved)
         try:
             claim = await self._claim(wanted)
         except psycopg.errors.UniqueViolation:
@@ -85,6 +94,7 @@ class Ledger:
         return claim or await self._why_not(wanted)
 
     async def _claim_all(self, wanted: Sequence[Wanted]) -> list[Claim | None]:
+        new = self._keeping.columns(each.resolved for each in wanted)
         values = {
             "lease": self._lease,
             "job_ids": [each.job.job_id for each in wanted],
@@ -93,9 +103,12 @@ class Ledger:
             "sequences": [each.job.sequence for each in wanted],
             "not_befores": [each.not_before for each in wanted],
             "replays": [each.replay for each in wanted],
+            "agents": [each.resolved.agent for each in wanted],
+            "definitions": [each.resolved.definition for each in wanted],
         }
         async with connected(self._pool) as connection:
-            claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values)}
+            claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values | new)}
+        self._keeping.written(new)
         return [claims.get(each.job.job_id) for each in wanted]
 
     async def _why_not(self, wanted: Wanted) -> NotClaimed:
@@ -215,17 +228,18 @@ class Ledger:
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
-            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps LIMIT 0")
+            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps, definitions LIMIT 0")
 
 
 def _claim(row: dict[str, Any]) -> Claim:
     """A claim, with what people answered; an earlier image left that in the job itself."""
     given, asked = row.pop("answer"), row.pop("questions")
+    resolved = Resolved(row.pop("agent"), row.pop("definition"))
     questions = {each["id"]: Question(**each) for each in asked or ()}
     for question in _of_earlier_image(given or {}):
         if not (known := questions.get(question.id)) or not known.answered:
             questions[question.id] = replace(question, turn=known.turn if known else 1)
-    return Claim(**row, questions=tuple(questions.values()))
+    return Claim(**row, questions=tuple(questions.values()), resolved=resolved)
 
 
 def _of_earlier_image(given: Mapping[str, Any]) -> Iterator[Question]:

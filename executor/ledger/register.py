@@ -18,8 +18,10 @@ from executor.jobs.job import (
     Submission,
     Wake,
 )
+from executor.ledger.definitions import Keeping, keep, resolved_columns
 from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
 from executor.ledger.sql import people as sql
+from executor.ledger.sql.definitions import FORGET_DEFINITIONS
 from executor.ledger.sql.worker import PROMISE
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
@@ -29,6 +31,7 @@ class Register:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._keeping = Keeping()
 
     async def queue(self, orders: Sequence[Submission]) -> int | None:
         """Write down jobs and promise the messages that ask for them, all in one commit or none.
@@ -36,13 +39,18 @@ class Register:
         Returns the index of the first whose id belongs to a job with other content, or None when all are written.
         """
         conflict = None
+        new = self._keeping.columns(order.resolved for order in orders)
         async with transaction(self._pool) as connection:
             for index, order in enumerate(orders):
-                rows = await fetch(connection, sql.QUEUE, asdict(order.identity) | waiting_columns(order.kept))
+                values = asdict(order.identity) | waiting_columns(order.kept) | resolved_columns(order.resolved)
+                rows = await fetch(connection, sql.QUEUE, values)
                 if not rows[0]["same"]:
                     conflict = index
                     raise psycopg.Rollback
                 await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
+            await keep(connection, new)
+        if conflict is None:
+            self._keeping.written(new)
         return conflict
 
     async def job(self, job_id: str) -> Job | None:
@@ -56,7 +64,7 @@ class Register:
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         """The newest jobs first, older than `before` where given."""
         given = {name: value for name, value in asdict(only).items() if value is not None}
-        if "\0" in given.get("thread_id", ""):
+        if any("\0" in given.get(name, "") for name in ("thread_id", "agent")):
             return []
         if before is not None:
             given |= {"before": before.created_at, "before_id": before.job_id}
@@ -100,6 +108,7 @@ class Register:
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
         """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many jobs.
 
+        With them up to a hundred definitions that no job names any more.
         Nobody begins on a thread while it is forgotten; where that fails, its jobs are there for the next time.
         """
         async with transaction(self._pool) as connection:
@@ -112,6 +121,7 @@ class Register:
                 await forget(row["thread_id"])
             await connection.execute(sql.LET_GO, {"job_ids": [row["job_id"] for row in held]})
             await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
+            await connection.execute(FORGET_DEFINITIONS, {"keep": keep_seconds})
         return len(gone)
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 CLAIMS = sorted(path for path in (ROOT / "examples").glob("*.yaml") if "AgentExecutor" in path.read_text())
 
 # What the function tells already, and the service does not heed yet.
-UNREAD = {Env.EXECUTOR_AGENTS_INLINE, Env.EXECUTOR_AUTH}
+UNREAD = {Env.EXECUTOR_AUTH}
 
 # Variables that a container may have beside ours, for the libraries in it.
 LIBRARIES = ("LANGGRAPH_", "OTEL_", "PYTHON", "HOME", "TMPDIR")

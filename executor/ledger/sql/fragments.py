@@ -28,6 +28,12 @@ ANEW = """
     cancelling = job.cancelling AND job.finished_at IS NULL, replay = greatest(excluded.replay, job.replay)
 """
 
+# What a job runs is found once: nobody who comes later has another word for it, whatever its name means by then.
+RESOLVED = """
+    agent = coalesce(job.agent, excluded.agent),
+    definition = CASE WHEN job.agent IS NULL THEN coalesce(job.definition, excluded.definition) ELSE job.definition END
+"""
+
 # Steps that the job has committed: its checkpoints in all namespaces, but for those that only take a graph's input in.
 # The same step again, after a death before the next one, is none.
 STEPS = """(

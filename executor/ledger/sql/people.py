@@ -5,8 +5,9 @@ from collections.abc import Collection
 from executor.ledger.sql.fragments import QUESTIONS, TOTAL, WAKE
 
 QUEUE = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now())
+INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at, agent, definition)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now(),
+        %(agent)s, %(definition)s)
 ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
 RETURNING digest = %(digest)s AS same
 """
@@ -69,7 +70,7 @@ CASE WHEN status = 'interrupted' THEN json_build_object('for', 'person')
 END
 """
 COLUMNS = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_at, finished_at, duration_ms,
-result, error, {WAITS} AS waiting"""
+result, error, {WAITS} AS waiting, agent"""
 
 SHOW = f"SELECT {COLUMNS} FROM jobs AS job WHERE job_id = %(job_id)s"
 
@@ -80,6 +81,7 @@ SELECT {COLUMNS} FROM jobs AS job WHERE {{filters}} ORDER BY created_at DESC, jo
 FILTERS = {
     "status": "status = (SELECT %(status)s::text)",
     "thread_id": "thread_id = (SELECT %(thread_id)s::text)",
+    "agent": "agent = (SELECT %(agent)s::text)",
     "since": "created_at >= %(since)s",
     "until": "created_at < %(until)s",
     "before": "(created_at, job_id) < (%(before)s, %(before_id)s)",

@@ -1,5 +1,6 @@
 """The statements of the worker's side of the ledger. Each is one commit unless its caller says otherwise."""
 
+from executor.ledger.sql.definitions import KEEP_GIVEN
 from executor.ledger.sql.fragments import (
     ADVANCED,
     ANEW,
@@ -10,6 +11,7 @@ from executor.ledger.sql.fragments import (
     OF_ONE,
     QUESTIONS,
     REPLAYED,
+    RESOLVED,
     TOTAL,
     WAKE,
 )
@@ -22,15 +24,19 @@ RETURNING job_id, epoch, attempts AS attempt, extract(epoch FROM now() - started
           CASE WHEN epoch > 1
                THEN (SELECT before.spared FROM jobs AS before WHERE before.job_id = job.job_id) END AS spared,
           CASE WHEN epoch > 1 THEN {QUESTIONS} END AS questions,
-          epoch = 1 AND NOT EXISTS (SELECT FROM checkpoints WHERE checkpoints.thread_id = job.thread_id) AS fresh
+          epoch = 1 AND NOT EXISTS (SELECT FROM checkpoints WHERE checkpoints.thread_id = job.thread_id) AS fresh,
+          agent, definition
 """
 
 CLAIM = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at)
-SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now()
+WITH kept AS ({KEEP_GIVEN})
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at,
+                         agent, definition)
+SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now(),
+       agent, definition
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
-            %(not_befores)s::timestamptz[], %(replays)s::int8[])
-     AS asked (job_id, thread_id, digest, sequence, not_before, replay)
+            %(not_befores)s::timestamptz[], %(replays)s::int8[], %(agents)s::text[], %(definitions)s::text[])
+     AS asked (job_id, thread_id, digest, sequence, not_before, replay, agent, definition)
 WHERE coalesce(not_before <= now(), true) AND NOT {BLOCKED.format(**OF_ASKED)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
@@ -38,7 +44,7 @@ SET status = 'running', epoch = job.epoch + 1, spared = NULL, answered = false, 
     {COUNTED}, lease_until = excluded.lease_until, finished_at = NULL, error = NULL, not_before = NULL,
     started_at = CASE WHEN job.finished_at IS NULL THEN coalesce(job.started_at, excluded.started_at)
                  ELSE excluded.started_at END,
-    {ANEW}
+    {ANEW}, {RESOLVED}
 WHERE job.digest = excluded.digest AND coalesce(job.lease_until <= now(), true)
   AND (job.status IN ('queued', 'running', 'parked') OR ({REPLAYED}))
 {CLAIMED}

@@ -6,15 +6,25 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from executor.ledger.sql import fragments, people, sweeps, waiting, worker
+from executor.ledger.sql import definitions, fragments, people, sweeps, waiting, worker
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
-# Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed.
+# Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed, two tenths of one agent.
+# Each has a definition of its own, but for those of the agent.
 FINISHED = """
-INSERT INTO jobs (job_id, thread_id, digest, sequence, status, attempts, epoch, created_at, started_at, finished_at)
+INSERT INTO jobs (job_id, thread_id, digest, sequence, status, attempts, epoch, created_at, started_at, finished_at,
+                  agent, definition)
 SELECT 'ended-' || n, CASE WHEN n %% 10 = 0 THEN 'long' ELSE 'thread-' || n END, '', n,
-       CASE WHEN n %% 1000 = 0 THEN 'failed' ELSE 'completed' END, 1, 1, at, at, at
+       CASE WHEN n %% 1000 = 0 THEN 'failed' ELSE 'completed' END, 1, 1, at, at, at,
+       CASE WHEN n %% 10 IN (4, 5) THEN 'asked' END, CASE WHEN n %% 10 IN (4, 5) THEN 'one' ELSE 'own-' || n END
 FROM generate_series(1, %(finished)s) AS n, LATERAL (SELECT now() - n * interval '1 second') AS ended (at)
+"""
+# The last use of half of them was long ago, as far as anybody looked; a tenth of these no job names any more.
+DEFINED = """
+INSERT INTO definitions (digest, definition, used_at)
+SELECT CASE WHEN n %% 20 = 0 THEN 'gone-' || n ELSE 'own-' || n END, '{}',
+       CASE WHEN n %% 2 = 0 THEN now() - interval '40 years' ELSE now() END
+FROM generate_series(1, %(finished)s) AS n
 """
 SAID = """
 INSERT INTO outbox (id, job_id, subject, headers, body, created_at, published_at)
@@ -60,7 +70,10 @@ VALUES ('owed', 'freed', 's', '{}', '', now() - interval '1 hour')
 """
 
 VERBS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
-PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST"}  # LIST is listed below, with its filters
+PARTS = {name for name in vars(fragments) if name.isupper()} | {
+    "LIST",
+    "KEEP_GIVEN",
+}  # LIST is listed below, with its filters
 
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PAIR = [None, None]
@@ -95,6 +108,12 @@ VALUES: dict[str, Any] = {
     "name": "retention",
     "seconds": 60.0,
     "limit": 50,
+    "agent": "asked",
+    "definition": "one",
+    "agents": [None, "asked"],
+    "definitions": [None, "one"],
+    "kept_digests": ["own-1", "new"],
+    "kept_texts": ["{}", "{}"],
     "gates": ["ajar"],
     "job_ids": ["holder", "lost"],
     "thread_ids": ["flood", "free"],
@@ -122,10 +141,17 @@ VALUES: dict[str, Any] = {
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.
 LISTED: list[dict[str, Any]] = [
-    {"status": status, "thread_id": thread, "since": since, "until": until, "before": before}
-    for status, thread, since, until, before in itertools.product(
+    {"status": status, **whose, "since": since, "until": until, "before": before}
+    for status, whose, since, until, before in itertools.product(
         [None, "completed", "failed", "cancelled", "parked"],
-        [None, "long", "flood", "nobody's"],
+        [
+            {},
+            {"thread_id": "long"},
+            {"thread_id": "flood"},
+            {"thread_id": "nobody's"},
+            {"agent": "asked"},
+            {"agent": "nobody's"},
+        ],
         [None, TIME],
         [None, TIME],
         [None, TIME],
@@ -137,16 +163,16 @@ async def fill(pool: Pool, finished: int, waiting: int) -> None:
     """Fill empty tables; the planner knows of it."""
     async with transaction(pool) as connection:
         await connection.execute("SET LOCAL statement_timeout = 0")
-        for statement in (FINISHED, SAID, WAITING, GOING, LEFT, OWED):
+        for statement in (FINISHED, DEFINED, SAID, WAITING, GOING, LEFT, OWED):
             await connection.execute(statement, {"finished": finished, "waiting": waiting})
     async with connected(pool) as connection:
         await connection.execute("SET statement_timeout = 0")
-        await connection.execute("VACUUM ANALYZE jobs, outbox")
+        await connection.execute("VACUUM ANALYZE jobs, outbox, definitions")
 
 
 def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every statement of the ledger and every list: its name, its text and its values."""
-    for module in (worker, waiting, people, sweeps):
+    for module in (worker, waiting, people, sweeps, definitions):
         for name, text in _named(module):
             yield name, text, VALUES
     for only in LISTED:

@@ -52,6 +52,7 @@ class World:
             outcomes=outcomes,
             thread_order=ThreadOrder(self.broker, self.ledger),
             stream_ends=self.ends,
+            agents=self.agents,
         )
         self.processor = Processor(
             admission=admission,

@@ -177,7 +177,7 @@ def test_a_group_reads_its_own_variables_only():
 
 
 # What the function tells already, and the service does not heed yet.
-UNREAD = {"EXECUTOR_AGENTS_INLINE", "EXECUTOR_AUTH"}
+UNREAD = {"EXECUTOR_AUTH"}
 
 
 def test_every_variable_is_in_the_contract_and_the_other_way_round():

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
-from executor.api.service import IdTaken, JobService
+from executor.api.service import IdTaken, JobService, NotKnownYet
 from executor.errors import TryAgain
+from executor.jobs.agents import Resolved
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
 from executor.jobs.outcomes import Outcomes
@@ -49,6 +51,32 @@ async def test_a_ledger_that_is_away_takes_nothing(world, service):
     with pytest.raises(TryAgain):
         await service.submit([request(service)])
     assert world.broker.stored == {}
+
+
+async def test_what_a_name_means_is_written_down_with_the_job(world, service):
+    world.agents.named["support"] = Resolved("support", "digest", "{}")
+    asked = await service.accept(request(service, agent_definition={"agent": "support"}))
+    await service.submit([asked])
+    assert world.ledger.rows["j"].resolved == Resolved("support", "digest")
+    assert (await world.ledger.job("j")).agent == "support"
+
+
+async def test_a_name_is_taken_once_every_pod_knows_of_names(world, service):
+    world.agents.named["support"] = Resolved("support")
+    behind = replace(service, fleet=Behind())
+    with pytest.raises(
+        NotKnownYet, match=r"data\.agent_definition\.agent: is not known yet by a pod of an earlier release"
+    ):
+        await behind.accept(request(service, agent_definition={"agent": "support"}))
+    for known in ({"nodes": [{"id": "a"}], "agent": "support"}, {"graph": "support"}):
+        await behind.accept(request(service, agent_definition=known))
+
+
+class Behind:
+    """A fleet with a pod that knows nothing new."""
+
+    async def knows(self, _):
+        return False
 
 
 async def test_an_id_with_other_content_takes_nothing_and_says_which(world, service):

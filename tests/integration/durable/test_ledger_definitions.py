@@ -75,9 +75,10 @@ async def test_what_was_accepted_over_http_or_parked_counts_before_any_claim(lab
     assert await lab.register.queue([replace(order, resolved=second)]) is None
     assert (await lab.claim("http", resolved=second)).resolved == first
     await lab.begin("z@t")
-    assert await lab.ledger.park(lab.identity("parked@t"), lab.origin("parked"), resolved=first)
+    waits = lab.applicant("parked@t")
+    assert await lab.room.park([replace(waits, resolved=first)])
     assert await row(lab, "parked") == first
-    assert await lab.ledger.park(lab.identity("parked@t"), lab.origin("parked"), resolved=second)
+    assert await lab.room.park([replace(waits, resolved=second)])
     assert await row(lab, "parked") == first
     assert [await kept(lab, each) is not None for each in (first, second)] == [True, True]
 
@@ -93,12 +94,11 @@ async def test_what_is_not_written_with_a_refused_batch_is_written_with_the_next
     assert await kept(lab, what) is not None
 
 
-async def test_one_that_was_not_parked_as_its_thread_is_free_keeps_nothing_and_is_claimed_with_it(lab):
-    what = resolved(lab, "what", "x")
-    assert not await lab.ledger.park(lab.identity("a"), lab.origin("a"), resolved=what)
-    assert await kept(lab, what) is None
-    assert (await lab.claim("a", resolved=what)).resolved == what
-    assert await kept(lab, what) is not None
+async def test_one_whose_thread_was_free_as_it_was_parked_is_claimed_with_what_was_written_then(lab):
+    first, second = resolved(lab, "first", "x"), resolved(lab, "second", "x")
+    assert not await lab.room.park([replace(lab.applicant("a"), resolved=first)])
+    assert await kept(lab, first) is not None
+    assert (await lab.claim("a", resolved=second)).resolved == first
 
 
 async def test_many_claims_of_one_definition_at_once_keep_it_once_and_wait_for_nobody(lab):

@@ -221,7 +221,7 @@ async def test_what_a_job_does_is_streamed_in_order_to_its_end(running, job_id):
         heard = [json.loads(message["data"]) async for message in messages(channel)]
         assert 0 < await client.ttl(f"langgraph:stream:{job_id}") <= 3600
     entries = await running.entries(job_id)
-    assert all(set(entry) == {"job", "attempt", "type", "node", "data"} for entry in entries)
+    assert all(set(entry) == {"job", "attempt", "type", "node", "ns", "data"} for entry in entries)
     assert {(entry["job"], entry["attempt"]) for entry in entries} == {(job_id, "1")}
     kinds = [entry["type"] for entry in entries]
     assert kinds.count("end") == 1
@@ -232,7 +232,7 @@ async def test_what_a_job_does_is_streamed_in_order_to_its_end(running, job_id):
     assert [json.loads(e["data"])["name"] for e in entries if e["type"] in {"tool_call", "tool_result"}] == [
         "write_file"
     ] * 2
-    order = [kinds.index(kind) for kind in ("token", "message", "tool_call", "tool_result", "end")]
+    order = [kinds.index(kind) for kind in ("checkpoint", "token", "message", "tool_call", "tool_result", "end")]
     assert order == sorted(order)
     assert [
         {**entry, "attempt": int(entry["attempt"]), "data": json.loads(entry["data"])} for entry in entries

@@ -11,7 +11,7 @@ from executor.agents.state import as_json
 from executor.api.server import application
 from executor.api.service import JobService
 from executor.api.state import State
-from executor.jobs.entries import Entry
+from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import Completed
 from executor.jobs.outcomes import Outcomes
 from executor.watch import Watches
@@ -55,7 +55,7 @@ async def seen(world, *before):
 
 def says(value):
     async def act(run):
-        run.emit(("custom", "", as_json(value)))
+        run.emit(EntryBody("custom", "", as_json(value)))
         return Completed(value if isinstance(value, str) else None, as_json({"said": value}))
 
     return act

@@ -41,9 +41,14 @@ class Entry:
 
     def fields(self) -> dict[str, str]:
         """The flat fields of the stream's entry."""
-        attempt, data = str(self.attempt), dumps(self.data).decode()
-        about = {"job": self.job, "attempt": attempt, "type": self.type, "node": self.node, "ns": self.ns}
-        return {**about, "data": data}
+        return {
+            "job": self.job,
+            "attempt": str(self.attempt),
+            "type": self.type,
+            "node": self.node,
+            "ns": self.ns,
+            "data": dumps(self.data).decode(),
+        }
 
 
 Shown = dict[str, Any]  # an entry as one JSON object: job, attempt, type, node, ns (not of earlier images), data
@@ -108,8 +113,9 @@ def shown(fields: Mapping[str, str]) -> Shown:
 
 def as_text(fields: Mapping[str, str]) -> str:
     """The same as text; its data are JSON already."""
-    rest = {name: value for name, value in fields.items() if name != "data"} | {"attempt": int(fields["attempt"])}
-    return f'{dumps(rest).decode()[:-1]},"data":{fields["data"]}}}'
+    rest: dict[str, Any] = {**fields}
+    data, rest["attempt"] = rest.pop("data"), int(rest["attempt"])
+    return f'{dumps(rest).decode()[:-1]},"data":{data}}}'
 
 
 def key_of(thread_id: str) -> str:

@@ -41,7 +41,7 @@ def test_the_newer_fields_are_not_mistaken_for_each_other():
 
 def test_what_is_noted_of_a_job_is_told_as_json_that_a_database_holds():
     noted = replace(JOB, metadata={"who": "Bärbel", "half": "\ud800"})
-    assert noted.identity().metadata == '{"who":"B\\u00e4rbel","half":"\\ufffd"}'
+    assert noted.identity().metadata == '{"who": "B\\u00e4rbel", "half": "\\ufffd"}'
     assert replace(JOB, metadata={}).identity().metadata is None
     assert noted.new_fields == ["metadata"]
     assert JOB.new_fields == []

@@ -19,8 +19,8 @@ SMALL = (10_000, 2_000)
 LARGE = (100_000, 20_000)
 LEVELS = 60  # blocks that ten times the rows may add: the indexes are a level deeper
 
-# A claim reads who waits on its thread, whatever else the tables hold.
-BY_THREAD = {"CLAIM"}
+# A claim reads who waits on its thread, and a search by status who is in it, whatever else the tables hold.
+BY_THREAD = {"CLAIM", "SEARCH interrupted", "SEARCH error"}
 
 
 async def blocks(environment, finished, waiting):

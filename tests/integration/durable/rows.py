@@ -179,7 +179,7 @@ def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for given, (sort, is_descending) in itertools.product(SEARCHED, PAGES):
         text = threads.searched(given, None, sort, is_descending=is_descending)
         yield f"SEARCH {given} by {sort}", text, {**given, "limit": 50, "offset": 0}
-    for status in ("interrupted", "error"):
+    for status in ("interrupted", "error", "idle"):
         text = threads.searched((), status, "updated_at", is_descending=True)
         yield f"SEARCH {status}", text, {"status": status, "limit": 50, "offset": 0}
 

@@ -19,8 +19,8 @@ SMALL = (10_000, 2_000)
 LARGE = (100_000, 20_000)
 LEVELS = 60  # blocks that ten times the rows may add: the indexes are a level deeper
 
-# A claim reads who waits on its thread, and a search by status who is in it, whatever else the tables hold.
-BY_THREAD = {"CLAIM", "SEARCH interrupted", "SEARCH error"}
+# A claim reads who waits on its thread, whoever forgets a thread its jobs, and a search by status all that are in it.
+BY_THREAD = {"CLAIM", "FORGET_JOBS", "SEARCH interrupted"}
 
 
 async def blocks(environment, finished, waiting):

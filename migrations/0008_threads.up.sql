@@ -22,11 +22,10 @@ CREATE FUNCTION touch_thread() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.digest = '' THEN
         UPDATE threads SET has_jobs = false WHERE thread_id = NEW.thread_id;
-        RETURN NULL;
-    END IF;
-    UPDATE threads SET updated_at = now(), has_jobs = true
-    WHERE thread_id = (SELECT thread_id FROM threads WHERE thread_id = NEW.thread_id FOR NO KEY UPDATE SKIP LOCKED);
-    IF NOT FOUND AND NOT EXISTS (SELECT FROM threads WHERE thread_id = NEW.thread_id) THEN
+    ELSIF EXISTS (SELECT FROM threads WHERE thread_id = NEW.thread_id) THEN
+        UPDATE threads SET updated_at = now(), has_jobs = true
+        WHERE thread_id = (SELECT thread_id FROM threads WHERE thread_id = NEW.thread_id FOR NO KEY UPDATE SKIP LOCKED);
+    ELSE
         INSERT INTO threads (thread_id, has_jobs) VALUES (NEW.thread_id, true) ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;

@@ -114,7 +114,7 @@ class Register:
                 await forget(row["thread_id"])
             await connection.execute(sql.LET_GO, {"job_ids": [row["job_id"] for row in held]})
             await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
-            without = await fetch(connection, threads.EXPIRE, {"keep": keep_seconds})
+            without = await fetch(connection, threads.EXPIRE_THREADS, {"keep": keep_seconds})
         return max(len(gone), len(without))
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-# What the thread does. Not EXISTS, for which the planner reads all jobs that would do; and the last job by a column that
-# no index holds, or it would sort all of a thread.
+# What the thread does. Not EXISTS, for which the planner reads all jobs that would do; and the last job by a column
+# that no index holds, or it would sort all of a thread.
 STATUS = """
 CASE WHEN (SELECT status FROM jobs WHERE jobs.thread_id = threads.thread_id
            AND started_at IS NOT NULL AND finished_at IS NULL LIMIT 1) = 'interrupted' THEN 'interrupted'
@@ -61,7 +61,7 @@ FORGET_JOBS = "DELETE FROM jobs WHERE thread_id = %(thread_id)s AND finished_at 
 FORGET = "DELETE FROM threads WHERE thread_id = %(thread_id)s RETURNING thread_id"
 
 # Its jobs are forgotten, or it never had one, and nobody has touched it for as long.
-EXPIRE = """
+EXPIRE_THREADS = """
 DELETE FROM threads WHERE thread_id IN (
     SELECT thread_id FROM threads
     WHERE NOT has_jobs AND updated_at < now() - %(keep)s * interval '1 second'

@@ -62,7 +62,7 @@ VALUES ('owed', 'freed', 's', '{}', '', now() - interval '1 hour')
 # Each has a thread, of which some are of one agent and some are noted for something that few are; and some have no job.
 THREADS = """
 INSERT INTO threads (thread_id, metadata, agent, updated_at, has_jobs)
-SELECT thread_id, CASE WHEN n %% 100 = 0 THEN jsonb_build_object('n', n %% 10000) END,
+SELECT thread_id, CASE WHEN n %% 100 = 0 THEN jsonb_build_object('n', n) END,
        CASE WHEN n %% 10 = 0 THEN 'one' END, now() - n * interval '1 second', true
 FROM (SELECT thread_id, row_number() OVER () AS n FROM jobs GROUP BY thread_id) AS of_jobs
 UNION ALL SELECT 'made-' || n, NULL, NULL, now(), false FROM generate_series(1, %(waiting)s) AS n

@@ -97,4 +97,7 @@ bench-large: $(READY) ## Measure what large results cost beside the image that l
 bench-threads: $(READY) ## Measure what threads cost, and floods of one thread, beside the image that landed last
 	@$(BIN)/python -m tests.bench.threads $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads images packages lock clean
+bench-tokens: $(READY) ## Measure what a streamed token costs beside the image that landed last
+	@$(BIN)/python -m tests.bench.tokens $(ARGS)
+
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads bench-tokens images packages lock clean

@@ -19,7 +19,7 @@ from executor.api.state import State
 from executor.broker import Broker
 from executor.checkpoints.langgraph_internals import reads_back
 from executor.errors import TryAgain
-from executor.ledger import Definitions, Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -75,8 +75,8 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
-        register, definitions = Register(pool), Definitions(pool)
-        resources = Resources(savers, stream, reader, nats, book, WaitingRoom(pool), register, sweeps, definitions)
+        register, room, definitions, pods = Register(pool), WaitingRoom(pool), Definitions(pool), Pods(pool)
+        resources = Resources(savers, stream, reader, nats, book, room, register, sweeps, definitions, pods)
         await _run(settings, state, stop, resources)
 
 

@@ -1,7 +1,10 @@
 """What is open becomes the service: the worker, the API's service, and what goes on beside them."""
 
 import asyncio
+import socket
+import uuid
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import structlog
 
@@ -10,8 +13,9 @@ from executor.api.service import JobService
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
+from executor.jobs.job import FEATURES
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Definitions, Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -22,6 +26,7 @@ from executor.worker.leases import Leases
 from executor.worker.left_behind import LeftBehind
 from executor.worker.orphans import Orphans
 from executor.worker.outbox import Outbox
+from executor.worker.presence import Presence
 from executor.worker.processor import Processor
 from executor.worker.retention import Retention
 from executor.worker.stream_ends import StreamEnds
@@ -47,6 +52,7 @@ class Resources:
     register: Register
     sweeps: Sweeps
     definitions: Definitions
+    pods: Pods
 
 
 class Service:
@@ -65,6 +71,7 @@ class Service:
         orphans = Orphans(resources.broker, resources.sweeps, self._outbox, outcomes, stream_ends)
         left_behind = LeftBehind(resources.sweeps, self._outbox)
         self._sweeps = [*left_behind.sweeps(), retention.sweep(), orphans.sweep()]
+        self._presence = Presence(resources.pods, _pod(), version("agent-executor"), FEATURES)
         self._watches = Watches(resources.reader, resources.register, settings.watchers)
         self.jobs = JobService(
             resources.register,
@@ -74,6 +81,7 @@ class Service:
             outcomes,
             resources.broker,
             stream_ends,
+            resources.pods,
             accepted,
         )
         thread_order = ThreadOrder(resources.broker, resources.room, accepted)
@@ -119,10 +127,12 @@ class Service:
                 group.create_task(self._resources.broker.watch(), name="watch"),
                 group.create_task(self._watches.run(), name="watches"),
                 group.create_task(self._agents.follow(), name="agents"),
+                group.create_task(self._presence.keep(), name="presence"),
             ]
             await self._worker.run(stop)
             for task in beside:
                 task.cancel()
+        await self._presence.end()
 
     def _sweep_in(self, group: asyncio.TaskGroup, sweep: Sweep) -> asyncio.Task[None]:
         return group.create_task(keep_sweeping(sweep, self._resources.sweeps), name=sweep.name)
@@ -144,3 +154,8 @@ class Service:
             except TryAgain as error:
                 log.warning("not let pass yet", gates=opened, error=str(error))
                 self._gates.put_back(opened)
+
+
+def _pod() -> str:
+    """A name of this process that no other has, not even the next one of the same pod."""
+    return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"

@@ -21,7 +21,7 @@ Status = Literal["queued", "running", "parked", "interrupted", "completed", "fai
 
 LONGEST_KEY = 255
 SHOWN = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
-SHOWN_WHERE_GIVEN = ("agent", "waiting")
+SHOWN_WHERE_GIVEN = ("agent", "waiting", "metadata")
 REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such job"},
     409: {"description": "The job is in no state for that"},

@@ -1,9 +1,9 @@
 """The service behind the API: takes jobs from people, and answers what became of them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
+from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
@@ -64,6 +64,13 @@ class CancelBroadcast(Protocol):
         """Tell every worker that the job is to be ended."""
 
 
+class Pods(Protocol):
+    """Who is alive; raises TryAgain."""
+
+    async def all_know(self, features: Collection[str]) -> bool:
+        """Whether every pod knows these fields of a job's data."""
+
+
 class Definitions(Protocol):
     """Who knows which agents there are, and whether a definition can be run."""
 
@@ -72,21 +79,6 @@ class Definitions(Protocol):
 
     def listed(self) -> Sequence[KnownAgent]:
         """The agents that have names."""
-
-
-class Fleet(Protocol):
-    """The pods that work on the jobs."""
-
-    async def knows(self, feature: str) -> bool:
-        """Whether each of them does; raises TryAgain."""
-
-
-class OneRelease:
-    """A fleet of which each pod knows what this one does."""
-
-    async def knows(self, _: str) -> bool:
-        """Always."""
-        return True
 
 
 @dataclass(frozen=True)
@@ -108,10 +100,10 @@ class IdTaken(ExecutorError):
 
 
 class NotKnownYet(TryAgain):
-    """A field that a pod would not understand, which is there until the rollout is over."""
+    """A job has a field that not all pods know: to one that does not it would be another job."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"{field}: is not known yet by a pod of an earlier release")
+        super().__init__(f"{field}: a pod of an earlier release is still there and does not know it")
         self.field = field
 
 
@@ -126,22 +118,22 @@ class JobService:
     outcomes: Outcomes
     broadcast: CancelBroadcast
     stream_ends: StreamEnds
+    pods: Pods
     accepted: frozenset[str] = ACCEPTED
-    fleet: Fleet = field(default_factory=OneRelease)
 
     def read(self, headers: Headers, body: bytes) -> SubmittedJob:
         """The job that an event asks for; raises Invalid that says which field is wrong."""
         return SubmittedJob(parse(headers, body, self.accepted), headers, body)
 
     async def accept(self, sent: SubmittedJob) -> SubmittedJob:
-        """The same, with what it runs; raises Rejected where it cannot run, TryAgain while not every pod can run it."""
-        resolved = await self.definitions.check(sent.job)
-        if agent_asked(sent.job.agent_definition) is not None and not await self.fleet.knows("agents"):
-            raise NotKnownYet("data.agent_definition.agent")
-        return replace(sent, resolved=resolved)
+        """The same, with what it runs; raises Rejected where it cannot run."""
+        return replace(sent, resolved=await self.definitions.check(sent.job))
 
     async def submit(self, requests: Sequence[SubmittedJob]) -> None:
-        """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
+        """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
+        new = [name for request in requests for name in request.job.new_fields]
+        if new and not await self.pods.all_know(set(new)):
+            raise NotKnownYet(f"data.{new[0]}")
         submissions = [replace(self._submission(request), resolved=request.resolved) for request in requests]
         conflict = await self.register.queue(submissions)
         if conflict is not None:

@@ -6,8 +6,10 @@ nothing. Time is the database's. No decision about a job may come in, but for wh
 
 from executor.ledger.definitions import Definitions
 from executor.ledger.ledger import Ledger
+from executor.ledger.pods import Pods
 from executor.ledger.register import Register
 from executor.ledger.sweeps import Sweeps
+from executor.ledger.threads import Threads
 from executor.ledger.waiting import WaitingRoom
 
-__all__ = ["Definitions", "Ledger", "Register", "Sweeps", "WaitingRoom"]
+__all__ = ["Definitions", "Ledger", "Pods", "Register", "Sweeps", "Threads", "WaitingRoom"]

@@ -105,6 +105,7 @@ class Ledger:
             "replays": [each.replay for each in wanted],
             "agents": [each.resolved.agent for each in wanted],
             "definitions": [each.resolved.definition for each in wanted],
+            "metadatas": [each.job.metadata for each in wanted],
         }
         async with connected(self._pool) as connection:
             claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values | new)}
@@ -228,7 +229,9 @@ class Ledger:
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
-            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps, definitions LIMIT 0")
+            await connection.execute(
+                "SELECT FROM jobs, outbox, checkpoints, sweeps, definitions, pods, threads LIMIT 0"
+            )
 
 
 def _claim(row: dict[str, Any]) -> Claim:

@@ -97,6 +97,7 @@ def _columns(waiting: Sequence[Applicant]) -> dict[str, list[Any]]:
         "bodies": [each.origin.body for each in waiting],
         "agents": [each.resolved.agent for each in waiting],
         "definitions": [each.resolved.definition for each in waiting],
+        "metadatas": [each.job.metadata for each in waiting],
     }
 
 

@@ -5,13 +5,15 @@ from executor.ledger.sql.fragments import ANEW, BEFORE_ON_THREAD, BEGUN_ON_THREA
 # Nobody parks a job that has begun: it holds its thread, and would wait for itself.
 PARK = f"""
 INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body,
-                         agent, definition)
+                         agent, definition, metadata)
 SELECT job_id, thread_id, digest, sequence, replay, 'parked', not_before, subject, headers::json, body,
-       agent, definition
+       agent, definition, metadata::jsonb
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
             %(replays)s::int8[], %(not_befores)s::timestamptz[], %(subjects)s::text[], %(heads)s::text[],
-            %(bodies)s::bytea[], %(agents)s::text[], %(definitions)s::text[])
-     AS asked (job_id, thread_id, digest, sequence, replay, not_before, subject, headers, body, agent, definition)
+            %(bodies)s::bytea[], %(agents)s::text[], %(definitions)s::text[],
+            %(metadatas)s::text[])
+     AS asked (job_id, thread_id, digest, sequence, replay, not_before, subject, headers, body, agent, definition,
+               metadata)
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,

@@ -31,12 +31,13 @@ RETURNING job_id, epoch, attempts AS attempt, extract(epoch FROM now() - started
 CLAIM = f"""
 WITH kept AS ({KEEP_GIVEN})
 INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at,
-                         agent, definition)
+                         agent, definition, metadata)
 SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now(),
-       agent, definition
+       agent, definition, metadata::jsonb
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
-            %(not_befores)s::timestamptz[], %(replays)s::int8[], %(agents)s::text[], %(definitions)s::text[])
-     AS asked (job_id, thread_id, digest, sequence, not_before, replay, agent, definition)
+            %(not_befores)s::timestamptz[], %(replays)s::int8[], %(agents)s::text[], %(definitions)s::text[],
+            %(metadatas)s::text[])
+     AS asked (job_id, thread_id, digest, sequence, not_before, replay, agent, definition, metadata)
 WHERE coalesce(not_before <= now(), true) AND NOT {BLOCKED.format(**OF_ASKED)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
@@ -151,8 +152,8 @@ SELECT job_id, status FROM ended
 """
 
 REJECT = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s)
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error, metadata)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s, %(metadata)s::jsonb)
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'failed', finished_at = excluded.finished_at, error = excluded.error,
     subject = NULL, headers = NULL, body = NULL

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
+import httpx
 import pytest
 
+from executor.api.server import application
 from executor.api.service import IdTaken, JobService, NotKnownYet
+from executor.api.state import State
 from executor.errors import TryAgain
 from executor.jobs.agents import Resolved
 from executor.jobs.envelope import Invalid
@@ -25,7 +27,8 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
+    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.pods)
+    return JobService(*parts)
 
 
 def request(service, job_id="j", **changes):
@@ -38,6 +41,34 @@ async def test_a_job_is_written_down_before_it_is_published_and_marked(world, se
     stored = world.broker.stored["j:execute"]
     assert (stored.subject, stored.body) == ("agent.execute.http", event())
     assert (await world.ledger.job("j")).status == "queued"
+
+
+@pytest.mark.parametrize("field", ["metadata", "checkpoint_id"])
+async def test_a_field_that_a_pod_does_not_know_is_not_taken_yet(world, service, field):
+    world.pods.unknown = {field}
+    batch = [request(service), request(service, "new", metadata={"by": "me"}, checkpoint_id="c1")]
+    with pytest.raises(NotKnownYet):
+        await service.submit(batch)
+    assert world.journal == []
+    await service.submit(batch[:1])  # which has none that is new
+    world.pods.unknown = set()
+    await service.submit(batch)
+
+
+async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(world, service):
+    world.pods.unknown = {"metadata"}
+    app = application(State(world.metrics, service))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+        headers = {"content-type": "application/cloudevents+json"}
+        answer = await http.post("/", content=event(metadata={"by": "me"}), headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "data.metadata: a pod of an earlier release is still there and does not know it",
+        "field": "data.metadata",
+    }
 
 
 async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):
@@ -63,20 +94,11 @@ async def test_what_a_name_means_is_written_down_with_the_job(world, service):
 
 async def test_a_name_is_taken_once_every_pod_knows_of_names(world, service):
     world.agents.named["support"] = Resolved("support")
-    behind = replace(service, fleet=Behind())
-    with pytest.raises(
-        NotKnownYet, match=r"data\.agent_definition\.agent: is not known yet by a pod of an earlier release"
-    ):
-        await behind.accept(request(service, agent_definition={"agent": "support"}))
-    for known in ({"nodes": [{"id": "a"}], "agent": "support"}, {"graph": "support"}):
-        await behind.accept(request(service, agent_definition=known))
-
-
-class Behind:
-    """A fleet with a pod that knows nothing new."""
-
-    async def knows(self, _):
-        return False
+    world.pods.unknown = {"agent_definition.agent"}
+    with pytest.raises(NotKnownYet, match=r"data\.agent_definition\.agent: a pod of an earlier release is still there"):
+        await service.submit([request(service, agent_definition={"agent": "support"})])
+    for name, known in {"a": {"nodes": [{"id": "a"}], "agent": "support"}, "b": {"graph": "support"}}.items():
+        await service.submit([request(service, name, agent_definition=known)])
 
 
 async def test_an_id_with_other_content_takes_nothing_and_says_which(world, service):

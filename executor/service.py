@@ -13,9 +13,10 @@ from executor.api.service import JobService
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
+from executor.faces.langgraph.face import Desk
 from executor.jobs.job import FEATURES
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -53,6 +54,17 @@ class Resources:
     sweeps: Sweeps
     definitions: Definitions
     pods: Pods
+    threads: Threads
+
+
+class NoStates:
+    """Stands where the reader of states will."""
+
+    async def current(self, thread_id: str) -> None:
+        """None."""
+
+    async def at(self, thread_id: str, checkpoint_id: str, checkpoint_ns: str = "") -> None:
+        """None."""
 
 
 class Service:
@@ -84,6 +96,7 @@ class Service:
             resources.pods,
             accepted,
         )
+        self.desk = Desk(self.jobs, resources.threads, NoStates(), resources.savers.forget)
         thread_order = ThreadOrder(resources.broker, resources.room, accepted)
         admission = Admission(
             ledger=resources.ledger,

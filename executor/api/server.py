@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from executor.api import agents, cloudevents, docs, event_stream, health, jobs, problems
 from executor.api.paths import EscapedPaths
@@ -17,11 +17,13 @@ from executor.errors import Misconfigured
 BACKLOG = 512
 
 
-def application(state: State) -> FastAPI:
-    """All routes."""
+def application(state: State, faces: Sequence[APIRouter] = ()) -> FastAPI:
+    """All routes, ours and those of the faces."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
     for part in (cloudevents, event_stream, jobs, agents, health, docs):
         app.include_router(part.router(state))
+    for routes in faces:
+        app.include_router(routes)
     app.add_middleware(EscapedPaths)
     problems.install(app)
     return app
@@ -35,11 +37,11 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(state: State, port: int, stop: asyncio.Event) -> None:
+async def serve(state: State, port: int, stop: asyncio.Event, faces: Sequence[APIRouter] = ()) -> None:
     """Serve until `stop`, then let requests end for two seconds; raises Misconfigured where the port is taken."""
     with listening(port) as listener:
         config = uvicorn.Config(
-            application(state),
+            application(state, faces),
             log_config=None,
             access_log=False,
             lifespan="off",

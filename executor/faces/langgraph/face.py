@@ -1,0 +1,33 @@
+"""What the protocol stands on: nothing while the service starts, everything once it is open."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from executor.api.service import JobService
+from executor.api.state import State
+from executor.errors import TryAgain
+from executor.faces.langgraph.ports import States, Threads
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who is asked: for jobs, for threads, for what a thread's state is; `forget` drops a thread's checkpoints."""
+
+    jobs: JobService
+    threads: Threads
+    states: States
+    forget: Callable[[str], Awaitable[None]]
+
+
+@dataclass
+class Face:
+    """The desk is put in by the service; `state` is what our own API stands on."""
+
+    state: State
+    desk: Desk | None = None
+
+    def open_desk(self) -> Desk:
+        """The desk behind the routes; raises TryAgain while there is none."""
+        if self.desk is None:
+            raise TryAgain("the service is starting: it waits for NATS and Postgres")
+        return self.desk

@@ -1,0 +1,55 @@
+"""What the protocol needs of the world, as narrow as its need; the adapters satisfy it silently."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from executor.jobs.threads import EVERY_THREAD, FIRST_PAGE, Page, Thread, ThreadFilter
+
+
+class Threads(Protocol):
+    """Threads as an entity; every method raises TryAgain."""
+
+    async def create(
+        self, thread_id: str, metadata: dict[str, Any] | None = None, *, if_exists: Literal["raise", "do_nothing"]
+    ) -> Thread:
+        """Make a thread before it has a job, or give back the one that is there; raises ThreadExists."""
+
+    async def get(self, thread_id: str) -> Thread | None:
+        """The thread of this id."""
+
+    async def patch(self, thread_id: str, metadata: dict[str, Any]) -> Thread | None:
+        """Add to its metadata; None where there is no such thread."""
+
+    async def search(self, only: ThreadFilter = EVERY_THREAD, page: Page = FIRST_PAGE) -> list[Thread]:
+        """Threads that fit, in the order of the page."""
+
+    async def count(self, only: ThreadFilter = EVERY_THREAD) -> int:
+        """How many fit."""
+
+    async def delete(self, thread_id: str, forget: Callable[[str], Awaitable[None]]) -> bool:
+        """Forget the thread; whether there was one. Raises ThreadBusy."""
+
+
+class ThreadState(Protocol):
+    """A thread's state at one checkpoint."""
+
+    @property
+    def values(self) -> Any:
+        """Every channel of the state, as JSON."""
+
+    @property
+    def checkpoint_id(self) -> str:
+        """Which checkpoint it is."""
+
+    def shown(self) -> dict[str, Any]:
+        """As the protocol shows it: values, next, tasks, interrupts, checkpoint, metadata and so on."""
+
+
+class States(Protocol):
+    """Who rebuilds the states of threads from their checkpoints; every method raises TryAgain."""
+
+    async def current(self, thread_id: str) -> ThreadState | None:
+        """The state that the thread is in; None where it has none."""
+
+    async def at(self, thread_id: str, checkpoint_id: str, checkpoint_ns: str = "") -> ThreadState | None:
+        """The state at a checkpoint; None where there is no such."""

@@ -12,7 +12,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from executor.agents import definition, graphs, inputs, long_texts
 from executor.agents.catalogue import UNKNOWN, Catalogue
-from executor.agents.declared import Declared
+from executor.agents.declared import Declared, Graph
 from executor.agents.gates import Gates
 from executor.agents.run import Run
 from executor.errors import Rejected
@@ -83,6 +83,14 @@ class Agents:
             return self._catalogue.resolve(name)
         return Resolved.of(definition) if self._inline else UNRESOLVED
 
+    async def graph(self, resolved: Resolved) -> Graph:
+        """The graph behind what was resolved, without a checkpointer; raises Rejected where it cannot be had."""
+        if resolved.definition is not None:
+            return (await self._defined(resolved.definition, resolved)).graph
+        if resolved.agent in self._known:
+            return self._known[resolved.agent].graph
+        raise Rejected(UNKNOWN, f"{resolved.agent!r} is no agent here" if resolved.agent else "its agent is not known")
+
     def listed(self) -> list[KnownAgent]:
         """The agents that jobs may ask for by name."""
         return self._catalogue.listed()
@@ -99,20 +107,21 @@ class Agents:
         if resolved.definition is None and not self._inline:
             raise Rejected(NOT_ALLOWED, f"{definition.ROOT}: may not come in a message here, but an agent's name may")
         digest = resolved.definition or Resolved.of(job.agent_definition).definition
-        return await self._defined(str(digest), job)
+        return await self._defined(str(digest), resolved, job)
 
     async def _named(self, name: Any, job: JobRequest, resolved: Resolved) -> Declared:
         """What was found behind the name when the job was accepted, whatever it means by now."""
         if resolved.agent is not None and resolved.definition is not None:
-            return await self._defined(resolved.definition, job, resolved)
+            return await self._defined(resolved.definition, resolved)
         if resolved.agent in self._known:
             return self._known[resolved.agent]
         raise self._catalogue.unknown(name)
 
-    async def _defined(self, digest: str, job: JobRequest, named: Resolved | None = None) -> Declared:
+    async def _defined(self, digest: str, resolved: Resolved, job: JobRequest | None = None) -> Declared:
+        """The graph of this digest; the definition is the job's own, where it brings one."""
         if digest not in self._compiled:
-            wanted = job.agent_definition if named is None else await self._definition(digest, named)
-            self._compiled[digest] = await self._compile(job, wanted)
+            wanted = job.agent_definition if job is not None else await self._definition(digest, resolved)
+            self._compiled[digest] = await self._compile(digest, wanted)
             while len(self._compiled) > KEPT_GRAPHS:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(digest)
@@ -128,10 +137,10 @@ class Agents:
             )
         return kept
 
-    async def _compile(self, job: JobRequest, given: dict[str, Any]) -> Declared:
+    async def _compile(self, digest: str, given: dict[str, Any]) -> Declared:
         wanted = definition.read(given)
         if surprises := wanted.surprises():
-            log.warning("keys of the agent definition are not understood", job=job.job_id, keys=surprises)
+            log.warning("keys of the agent definition are not understood", digest=digest, keys=surprises)
         return await asyncio.to_thread(_build, wanted, self._settings)
 
 

@@ -9,11 +9,13 @@ from importlib.metadata import version
 import structlog
 
 from executor.agents.agents import Agents
+from executor.agents.states import StateReader
 from executor.api.service import JobService
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
 from executor.faces.langgraph.face import Desk
+from executor.faces.langgraph.states import States
 from executor.jobs.job import FEATURES
 from executor.jobs.outcomes import Outcomes
 from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
@@ -57,16 +59,6 @@ class Resources:
     threads: Threads
 
 
-class NoStates:
-    """Stands where the reader of states will."""
-
-    async def current(self, thread_id: str) -> None:
-        """None."""
-
-    async def at(self, thread_id: str, checkpoint_id: str, checkpoint_ns: str = "") -> None:
-        """None."""
-
-
 class Service:
     """One for a process; `agents` run its jobs."""
 
@@ -96,7 +88,9 @@ class Service:
             resources.pods,
             accepted,
         )
-        self.desk = Desk(self.jobs, resources.threads, NoStates(), resources.savers.forget)
+        reader = StateReader(agents.graph, resources.savers.reading)
+        states = States(resources.threads, resources.definitions, reader)
+        self.desk = Desk(self.jobs, resources.threads, states, resources.savers.forget)
         thread_order = ThreadOrder(resources.broker, resources.room, accepted)
         admission = Admission(
             ledger=resources.ledger,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from executor.api.service import JobService
 from executor.api.state import State
 from executor.errors import TryAgain
-from executor.faces.langgraph.ports import States, Threads
+from executor.faces.langgraph.ports import Threads
+from executor.faces.langgraph.states import States
 
 
 @dataclass(frozen=True)

@@ -28,28 +28,3 @@ class Threads(Protocol):
 
     async def delete(self, thread_id: str, forget: Callable[[str], Awaitable[None]]) -> bool:
         """Forget the thread; whether there was one. Raises ThreadBusy."""
-
-
-class ThreadState(Protocol):
-    """A thread's state at one checkpoint."""
-
-    @property
-    def values(self) -> Any:
-        """Every channel of the state, as JSON."""
-
-    @property
-    def checkpoint_id(self) -> str:
-        """Which checkpoint it is."""
-
-    def shown(self) -> dict[str, Any]:
-        """As the protocol shows it: values, next, tasks, interrupts, checkpoint, metadata and so on."""
-
-
-class States(Protocol):
-    """Who rebuilds the states of threads from their checkpoints; every method raises TryAgain."""
-
-    async def current(self, thread_id: str) -> ThreadState | None:
-        """The state that the thread is in; None where it has none."""
-
-    async def at(self, thread_id: str, checkpoint_id: str, checkpoint_ns: str = "") -> ThreadState | None:
-        """The state at a checkpoint; None where there is no such."""

@@ -158,7 +158,8 @@ class JobService:
         if replaced.job_id is not None and replaced.called is not None:
             await self._tell_cancelled(replaced.job_id, replaced.called)
         elif replaced.job_id is not None:
-            await self.broadcast.call_off(replaced.job_id)
+            with suppress(TryAgain):  # its worker sees it in the ledger
+                await self.broadcast.call_off(replaced.job_id)
         with suppress(TryAgain):  # promised
             await self.outbox.publish([submission.message])
 

@@ -92,6 +92,7 @@ async def _task(task: PregelTask) -> TaskState:
     return TaskState(
         id=task.id,
         name=task.name,
+        path=tuple(as_flat_json(task.path)),
         error=None if task.error is None else text(task.error, repr if isinstance(task.error, Exception) else str),
         interrupts=_interrupts(task.interrupts),
         spot=_spot(inner.config if isinstance(inner, StateSnapshot) else inner),

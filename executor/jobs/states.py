@@ -14,13 +14,15 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True)
 class TaskState:
-    """A node that is to run next; `interrupts` is what it asks, each with `id` and `value`.
+    """A node of the step that follows; `interrupts` is what it asks, each with `id` and `value`.
 
-    `spot` is where a graph inside it keeps its own checkpoints, `state` what that holds, where it was asked for.
+    `path` is where it came from, as LangGraph has it. `spot` is where a graph inside it keeps its own checkpoints,
+    `state` what that holds, where it was asked for.
     """
 
     id: str
     name: str
+    path: tuple[Any, ...] = ()
     error: str | None = None
     interrupts: tuple[dict[str, Any], ...] = ()
     spot: Spot | None = None

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from executor.faces.langgraph import info
+from executor.faces.langgraph import info, thread_state
 from executor.faces.langgraph.face import Face
 
-PARTS: tuple[Callable[[Face], APIRouter], ...] = (info.router,)
+PARTS: tuple[Callable[[Face], APIRouter], ...] = (info.router, thread_state.router)
 
 
 def routers(face: Face) -> list[APIRouter]:

@@ -75,7 +75,7 @@ async def test_a_thread_that_asks_has_its_values_whole_and_its_question(saver):
         spot=Spot("t", "", state.spot.checkpoint_id),
         values={"messages": state.values["messages"], "said": "Blue."},
         next=("ask",),
-        tasks=(TaskState(task.id, "ask", interrupts=(question,)),),
+        tasks=(TaskState(task.id, "ask", ("__pregel_pull", "ask"), interrupts=(question,)),),
         interrupts=(question,),
         metadata=state.metadata,
         created_at=state.created_at,

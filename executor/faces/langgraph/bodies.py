@@ -61,7 +61,7 @@ class ConfigBody(Body):
     tags: list[str] = []
     metadata: JsonObject = {}
     configurable: JsonObject = {}
-    recursion_limit: int | None = Field(None, gt=0)
+    recursion_limit: Annotated[int, Field(gt=0)] | None = None
 
 
 class RunBody(Body):
@@ -73,7 +73,7 @@ class RunBody(Body):
     assistant_id: str
     input: JsonObject | None = None
     command: CommandBody | None = None
-    config: ConfigBody = ConfigBody()
+    config: ConfigBody = Field(default_factory=ConfigBody)
     context: JsonObject | None = None
     metadata: JsonObject = {}
     checkpoint: CheckpointBody | None = None

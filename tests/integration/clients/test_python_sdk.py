@@ -1,6 +1,5 @@
 """LangGraph's Python client, unmodified, on runs and threads."""
 
-import httpx
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
@@ -197,13 +196,12 @@ async def test_what_is_not_served_is_refused_by_its_name(client, field, more):
 async def test_a_thread_that_nobody_made_is_unknown_unless_it_may_be_made(client):
     thread = unique("thread")
     with pytest.raises(NotFoundError):
-        await client.runs.wait(thread, "steps", input={"seen": []})
+        await client.runs.create(thread, "steps", input={"seen": []})
     values = await client.runs.wait(thread, "steps", input={"seen": []}, if_not_exists="create")
     assert values == {"seen": ["first", "second"]}
 
 
 async def test_an_answer_that_nobody_asked_for_is_a_conflict(client):
     thread = (await client.threads.create())["thread_id"]
-    with pytest.raises(httpx.HTTPStatusError) as refused:
-        await client.runs.wait(thread, "asker", command={"resume": "yes"})
-    assert refused.value.response.status_code == 409
+    with pytest.raises(ConflictError):
+        await client.runs.create(thread, "asker", command={"resume": "yes"})

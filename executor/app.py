@@ -42,7 +42,9 @@ async def serve(settings: Settings) -> None:
     face = Face(State(Metrics()))
     async with asyncio.TaskGroup() as group:
         # The API is there before what it stands on: alive, not ready, and able to say what is missing.
-        group.create_task(serve_http(face.state, settings.port, quiet, langgraph.routers(face)), name="http")
+        group.create_task(
+            serve_http(face.state, settings.port, quiet, langgraph.routers(face), settings.origins), name="http"
+        )
         try:
             await _work_until(stop, settings, face)
         finally:

@@ -6,7 +6,7 @@ import pytest
 
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Blocked, Finished, JobFilter, Submission, Waiting
+from executor.jobs.job import Applicant, Blocked, Finished, JobFilter, Submission, Waiting
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def test_what_is_noted_of_a_job_is_kept_however_it_comes(lab):
     noted = {name: lab.identity(f"{name}@{name}", metadata='{"by": "me"}') for name in ("a", "b", "c", "d")}
     await lab.register.queue([Submission(noted["a"], message(f"{lab.id('a')}:execute"))])
     await lab.ledger.claim(noted["b"])
-    await lab.ledger.park(noted["c"], lab.origin("c"))
+    await lab.room.park([Applicant(noted["c"], lab.origin("c"))])
     await lab.ledger.reject(noted["d"], lab.outcome(lab.id("d"), "failed"))
     await lab.ledger.claim(noted["c"])
     assert [(await lab.job(name)).metadata for name in noted] == [{"by": "me"}] * 4

@@ -18,7 +18,7 @@ from executor.api.state import State
 from executor.broker import Broker
 from executor.checkpoints.langgraph_internals import reads_back
 from executor.errors import TryAgain
-from executor.ledger import Ledger, Register, Sweeps
+from executor.ledger import Ledger, Pods, Register, Sweeps
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -74,7 +74,8 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
-        await _run(settings, state, stop, Resources(savers, stream, reader, nats, book, Register(pool), sweeps))
+        people, pods = Register(pool), Pods(pool)
+        await _run(settings, state, stop, Resources(savers, stream, reader, nats, book, people, sweeps, pods))
 
 
 @asynccontextmanager

@@ -1,7 +1,10 @@
 """What is open becomes the service: the worker, the API's service, and what goes on beside them."""
 
 import asyncio
+import socket
+import uuid
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import structlog
 
@@ -10,8 +13,9 @@ from executor.api.service import JobService
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
+from executor.jobs.job import NEW_FIELDS
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Ledger, Register, Sweeps
+from executor.ledger import Ledger, Pods, Register, Sweeps
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -22,6 +26,7 @@ from executor.worker.leases import Leases
 from executor.worker.left_behind import LeftBehind
 from executor.worker.orphans import Orphans
 from executor.worker.outbox import Outbox
+from executor.worker.presence import Presence
 from executor.worker.processor import Processor
 from executor.worker.retention import Retention
 from executor.worker.stream_ends import StreamEnds
@@ -45,6 +50,7 @@ class Resources:
     ledger: Ledger
     register: Register
     sweeps: Sweeps
+    pods: Pods
 
 
 class Service:
@@ -62,6 +68,7 @@ class Service:
         orphans = Orphans(resources.broker, resources.sweeps, self._outbox, outcomes, stream_ends)
         left_behind = LeftBehind(resources.sweeps, self._outbox)
         self._sweeps = [*left_behind.sweeps(), retention.sweep(), orphans.sweep()]
+        self._presence = Presence(resources.pods, _pod(), version("agent-executor"), NEW_FIELDS)
         self._watches = Watches(resources.reader, resources.register, settings.watchers)
         self.jobs = JobService(
             resources.register,
@@ -71,6 +78,7 @@ class Service:
             outcomes,
             resources.broker,
             stream_ends,
+            resources.pods,
             accepted,
         )
         thread_order = ThreadOrder(resources.broker, resources.ledger, accepted)
@@ -113,10 +121,12 @@ class Service:
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
                 group.create_task(self._watches.run(), name="watches"),
+                group.create_task(self._presence.keep(), name="presence"),
             ]
             await self._worker.run(stop)
             for task in beside:
                 task.cancel()
+        await self._presence.end()
 
     def _sweep_in(self, group: asyncio.TaskGroup, sweep: Sweep) -> asyncio.Task[None]:
         return group.create_task(keep_sweeping(sweep, self._resources.sweeps), name=sweep.name)
@@ -138,3 +148,8 @@ class Service:
             except TryAgain as error:
                 log.warning("not let pass yet", gates=opened, error=str(error))
                 self._gates.put_back(opened)
+
+
+def _pod() -> str:
+    """A name of this process that no other has, not even the next one of the same pod."""
+    return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,6 +46,28 @@ class FakeDelivery:
 
     async def in_progress(self) -> None:
         self.journal.append(("in progress", self.sequence))
+
+
+@dataclass
+class FakePods:
+    """Pods of which one does not know `unknown`; notes who said what."""
+
+    unknown: set[str] = field(default_factory=set)
+    journal: Journal = field(default_factory=list)
+    down: bool = False
+
+    async def all_know(self, features: Collection[str]) -> bool:
+        return not self.unknown & set(features)
+
+    async def seen(self, pod: str, version: str, features: Collection[str]) -> None:
+        if self.down:
+            raise TryAgain("the ledger is down")
+        self.journal.append(("seen", pod, version, *features))
+
+    async def gone(self, pod: str) -> None:
+        if self.down:
+            raise TryAgain("the ledger is down")
+        self.journal.append(("gone", pod))
 
 
 @dataclass

@@ -113,8 +113,8 @@ async def known(state: State, job_id: str) -> Job:
 def shown(job: Job) -> dict[str, Any]:
     """A job as the API shows it."""
     names = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
-    waiting = {"waiting": job.waiting} if job.waiting else {}
-    return {name: getattr(job, name) for name in names} | waiting
+    more = {name: getattr(job, name) for name in ("waiting", "metadata") if getattr(job, name)}
+    return {name: getattr(job, name) for name in names} | more
 
 
 def _encoded(job_id: str) -> str:

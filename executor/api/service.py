@@ -1,7 +1,7 @@
 """The service behind the API: takes jobs from people, and answers what became of them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -63,6 +63,13 @@ class CancelBroadcast(Protocol):
         """Tell every worker that the job is to be ended."""
 
 
+class Pods(Protocol):
+    """Who is alive; raises TryAgain."""
+
+    async def all_know(self, features: Collection[str]) -> bool:
+        """Whether every pod knows these fields of a job's data."""
+
+
 class Definitions(Protocol):
     """Who knows whether a definition can be run."""
 
@@ -87,6 +94,14 @@ class IdTaken(ExecutorError):
         self.index = index
 
 
+class NotKnownYet(TryAgain):
+    """A job has a field that not all pods know: to one that does not it would be another job."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field}: a pod of an earlier release is still there and does not know it")
+        self.field = field
+
+
 @dataclass(frozen=True)
 class JobService:
     """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run."""
@@ -98,6 +113,7 @@ class JobService:
     outcomes: Outcomes
     broadcast: CancelBroadcast
     stream_ends: StreamEnds
+    pods: Pods
     accepted: frozenset[str] = ACCEPTED
 
     def read(self, headers: Headers, body: bytes) -> SubmittedJob:
@@ -105,7 +121,10 @@ class JobService:
         return SubmittedJob(parse(headers, body, self.accepted), headers, body)
 
     async def submit(self, requests: Sequence[SubmittedJob]) -> None:
-        """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
+        """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
+        new = [name for request in requests for name in request.job.new_fields]
+        if new and not await self.pods.all_know(set(new)):
+            raise NotKnownYet(f"data.{new[0]}")
         submissions = [self._submission(request) for request in requests]
         conflict = await self.register.queue(submissions)
         if conflict is not None:

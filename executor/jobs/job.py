@@ -8,33 +8,43 @@ from datetime import datetime
 from typing import Any
 
 from executor.jobs.answers import Question
+from executor.values import escaped
 
 REPLAY_HEADER = "Dlq-Replay"
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 FREE = frozenset({"answer", "rollout"})
+
+# Fields of a job's data that the image which landed last does not know: to it a job that has one is another job.
+NEW_FIELDS = ("metadata", "checkpoint_id")
 
 
 @dataclass(frozen=True)
 class Identity:
     """What makes two messages the same job; `digest` tells two contents under one id apart.
 
-    `sequence` is the place of its message in the stream, None while it has none.
+    `sequence` is the place of its message in the stream, None while it has none. `metadata`, as JSON, is written down
+    with it.
     """
 
     job_id: str
     thread_id: str
     digest: bytes
     sequence: int | None
+    metadata: str | None = None
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job that somebody asked for."""
+    """A job that somebody asked for.
+
+    It begins from the checkpoint of its thread that `checkpoint_id` names, or else where the thread stands. Only one
+    that names one may have no input, and goes on from there.
+    """
 
     job_id: str
     thread_id: str
     agent_definition: dict[str, Any] = field(repr=False)
-    input_payload: dict[str, Any] = field(repr=False)
+    input_payload: dict[str, Any] | None = field(repr=False)
     trace_id: str | None = None
     traceparent: str | None = None
     not_before: datetime | None = None
@@ -42,14 +52,22 @@ class JobRequest:
     multitask: str = "enqueue"
     context: dict[str, Any] | None = field(default=None, repr=False)
     recursion_limit: int | None = None
+    metadata: dict[str, str] | None = field(default=None, repr=False)
+    checkpoint_id: str | None = None
 
     def identity(self, sequence: int | None = None) -> Identity:
         """The digest is SHA-256 over what the job does: its thread, definition, input and, where given, the rest."""
-        rest = {"context": self.context, "recursion_limit": self.recursion_limit}
+        rest = {name: getattr(self, name) for name in ("context", "recursion_limit", *NEW_FIELDS)}
         given = {name: value for name, value in rest.items() if value is not None}
         content = [self.thread_id, self.agent_definition, self.input_payload, *([given] if given else [])]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
-        return Identity(self.job_id, self.thread_id, digest, sequence)
+        noted = escaped(self.metadata) if self.metadata else None
+        return Identity(self.job_id, self.thread_id, digest, sequence, noted)
+
+    @property
+    def new_fields(self) -> list[str]:
+        """Those it has of NEW_FIELDS."""
+        return [name for name in NEW_FIELDS if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True)
@@ -250,6 +268,7 @@ class Job:
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     waiting: dict[str, Any] | None = None
+    metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ nothing. Time is the database's. No decision about a job may come in, but for wh
 """
 
 from executor.ledger.ledger import Ledger
+from executor.ledger.pods import Pods
 from executor.ledger.register import Register
 from executor.ledger.sweeps import Sweeps
 
-__all__ = ["Ledger", "Register", "Sweeps"]
+__all__ = ["Ledger", "Pods", "Register", "Sweeps"]

@@ -95,6 +95,7 @@ class Ledger:
             "sequences": [each.job.sequence for each in wanted],
             "not_befores": [each.not_before for each in wanted],
             "replays": [each.replay for each in wanted],
+            "metadatas": [each.job.metadata for each in wanted],
         }
         async with connected(self._pool) as connection:
             claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values)}
@@ -255,7 +256,7 @@ class Ledger:
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
-            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps LIMIT 0")
+            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps, pods LIMIT 0")
 
 
 def _claim(row: dict[str, Any]) -> Claim:

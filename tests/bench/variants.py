@@ -16,7 +16,7 @@ from contract import Env
 from executor import broker, checkpoints, progress
 from executor.agents.agents import Agents
 from executor.agents.declared import Declared
-from executor.ledger import Ledger, Register, Sweeps
+from executor.ledger import Ledger, Pods, Register, Sweeps
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -135,7 +135,7 @@ async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resourc
         broker.connect(settings.nats) as connected,
     ):
         book, sweeps = Ledger(pool, LEASE_SECONDS), Sweeps(pool, LEASE_SECONDS)
-        yield Resources(savers, stream, reader, connected, book, Register(pool), sweeps)
+        yield Resources(savers, stream, reader, connected, book, Register(pool), sweeps, Pods(pool))
 
 
 async def _publish(js: JetStreamContext, settings: Settings, jobs: int) -> None:

@@ -21,11 +21,12 @@ ANEW = """
     cancelling = job.cancelling AND job.finished_at IS NULL, replay = greatest(excluded.replay, job.replay)
 """
 
-# Steps that the job has committed: its checkpoints in all namespaces, but for those that only take a graph's input in.
-# The same step again, after a death before the next one, is none.
+# Steps that the job has committed: its checkpoints in all namespaces, but for those that only take a graph's input in,
+# or begin a fork without one. The same step again, after a death before the next one, is none.
 STEPS = """(
-    SELECT coalesce(sum(greatest(n - 2, 0)), 0)::int FROM (
-        SELECT count(DISTINCT metadata ->> 'step') AS n FROM checkpoints
+    SELECT coalesce(sum(greatest(n - 1 - input, 0)), 0)::int FROM (
+        SELECT count(DISTINCT metadata ->> 'step') AS n, max((metadata ->> 'source' = 'input')::int) AS input
+        FROM checkpoints
         WHERE checkpoints.thread_id = job.thread_id AND metadata ->> 'job_id' = job.job_id GROUP BY checkpoint_ns
     ) AS of_namespace)"""
 

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from executor.ledger.sql.fragments import QUESTIONS, TOTAL, WAKE
 
 QUEUE = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now())
+INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at, metadata)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now(), %(metadata)s::jsonb)
 ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
 RETURNING digest = %(digest)s AS same
 """
@@ -69,7 +69,7 @@ CASE WHEN status = 'interrupted' THEN json_build_object('for', 'person')
 END
 """
 COLUMNS = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_at, finished_at, duration_ms,
-result, error, {WAITS} AS waiting"""
+result, error, {WAITS} AS waiting, metadata"""
 
 SHOW = f"SELECT {COLUMNS} FROM jobs AS job WHERE job_id = %(job_id)s"
 

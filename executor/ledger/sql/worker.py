@@ -25,11 +25,13 @@ RETURNING job_id, epoch, attempts AS attempt, extract(epoch FROM now() - started
 """
 
 CLAIM = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at)
-SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now()
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at,
+                         metadata)
+SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now(),
+       metadata::jsonb
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
-            %(not_befores)s::timestamptz[], %(replays)s::int8[])
-     AS asked (job_id, thread_id, digest, sequence, not_before, replay)
+            %(not_befores)s::timestamptz[], %(replays)s::int8[], %(metadatas)s::text[])
+     AS asked (job_id, thread_id, digest, sequence, not_before, replay, metadata)
 WHERE coalesce(not_before <= now(), true) AND NOT EXISTS ({OF_ASKED})
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
@@ -55,9 +57,10 @@ FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
 """
 
 PARK = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body)
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body,
+                         metadata)
 VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, %(replay)s, 'parked', %(not_before)s,
-        %(subject)s, %(headers)s, %(body)s)
+        %(subject)s, %(headers)s, %(body)s, %(metadata)s::jsonb)
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,
     body = excluded.body, attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts ELSE 0 END,
@@ -171,8 +174,8 @@ SELECT job_id, status FROM ended
 """
 
 REJECT = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s)
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error, metadata)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s, %(metadata)s::jsonb)
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'failed', finished_at = excluded.finished_at, error = excluded.error,
     subject = NULL, headers = NULL, body = NULL

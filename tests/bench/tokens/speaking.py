@@ -20,7 +20,7 @@ class Speaker(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=AIMessage(messages[-1].text))])
 
     async def _astream(self, messages: list[BaseMessage], *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
-        for _ in range(int(messages[-1].text)):
+        for _word in range(int(messages[-1].text)):
             yield ChatGenerationChunk(message=AIMessageChunk(content="word "))
 
 

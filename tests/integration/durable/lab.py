@@ -27,11 +27,11 @@ class Lab:
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     _places: dict[str, int] = field(default_factory=dict)
 
-    def identity(self, name: str, content: str = "", *, placed: bool = True) -> Identity:
+    def identity(self, name: str, content: str = "", *, placed: bool = True, metadata: str | None = None) -> Identity:
         """`a@t` is the job a of the thread t, `a` that of a thread of its own."""
         job, _, thread = name.partition("@")
         place = self._places.setdefault(name, len(self._places) + 1) if placed else None
-        return Identity(self.id(job), self.id(thread or job), content.encode(), place)
+        return Identity(self.id(job), self.id(thread or job), content.encode(), place, metadata)
 
     def id(self, job: str) -> str:
         return f"{self.tag}-{job.partition('@')[0]}"

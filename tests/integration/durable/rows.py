@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from executor.ledger.sql import fragments, people, sweeps, worker
+from executor.ledger.sql import fragments, people, pods, sweeps, worker
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 # Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed.
@@ -118,6 +118,13 @@ VALUES: dict[str, Any] = {
     "subjects": TEXTS,
     "heads": ["{}", "{}"],
     "bodies": [b"", b""],
+    "metadata": None,
+    "metadatas": PAIR,
+    "pod": "p",
+    "version": "1",
+    "features": TEXTS,
+    "stale": 60,
+    "earlier": "none",
 }
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.
@@ -146,7 +153,7 @@ async def fill(pool: Pool, finished: int, waiting: int) -> None:
 
 def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every statement of the ledger and every list: its name, its text and its values."""
-    for module in (worker, people, sweeps):
+    for module in (worker, people, sweeps, pods):
         for name, text in _named(module):
             yield name, text, VALUES
     for only in LISTED:

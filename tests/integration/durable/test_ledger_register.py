@@ -35,6 +35,18 @@ async def test_jobs_are_queued_all_or_none(lab):
     assert await lab.promised("a") == [{"id": f"{lab.id('a')}:execute", "marked": False}]
 
 
+async def test_what_is_noted_of_a_job_is_kept_however_it_comes(lab):
+    noted = {name: lab.identity(f"{name}@{name}", metadata='{"by": "me"}') for name in ("a", "b", "c", "d")}
+    await lab.register.queue([Submission(noted["a"], message(f"{lab.id('a')}:execute"))])
+    await lab.ledger.claim(noted["b"])
+    await lab.ledger.park(noted["c"], lab.origin("c"))
+    await lab.ledger.reject(noted["d"], lab.outcome(lab.id("d"), "failed"))
+    await lab.ledger.claim(noted["c"])
+    assert [(await lab.job(name)).metadata for name in noted] == [{"by": "me"}] * 4
+    await lab.begin("e")
+    assert (await lab.job("e")).metadata is None
+
+
 async def test_a_job_too_large_for_a_message_is_kept_until_it_ends(lab):
     order = Submission(lab.identity("a", placed=False), message("wake"), lab.origin("a", b"x" * 3_000_000))
     await lab.register.queue([order])

@@ -26,7 +26,7 @@ from executor.broker.layout import layout
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.events import parse
-from executor.ledger import Ledger, Register, Sweeps
+from executor.ledger import Ledger, Pods, Register, Sweeps
 from executor.ledger.sql import sweeps as sql
 from executor.postgres import pool
 from executor.postgres.pool import Pool, open_pool
@@ -167,7 +167,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         broker.connect(settings.nats) as connected,
     ):
         book, sweeps = Ledger(connections, LEASE), Sweeps(connections, LEASE)
-        yield Resources(savers, stream, reader, connected, book, Register(connections), sweeps)
+        yield Resources(savers, stream, reader, connected, book, Register(connections), sweeps, Pods(connections))
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from executor.worker.stream_ends import StreamEnds
 from executor.worker.thread_order import ThreadOrder
 from executor.worker.worker import Worker
 from tests.fake_ledger import FakeLedger
-from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakeStream, Journal
+from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakePods, FakeStream, Journal
 
 NATS = NatsSettings.read(
     {"NATS_URL": "nats://nats:4222", "NATS_STREAM_NAME": "AGENT_EXECUTION", "NATS_CONSUMER_GROUP": "workers"}
@@ -39,6 +39,7 @@ class World:
         self.broker = FakeBroker(self.journal)
         self.ledger = FakeLedger(self.journal)
         self.agents = FakeAgents()
+        self.pods = FakePods()
         self.stream = FakeStream()
         self.metrics = Metrics()
         self.leases = Leases(self.ledger)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from executor.api.service import IdTaken, JobService
+from executor.api.service import IdTaken, JobService, NotKnownYet
 from executor.errors import TryAgain
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
@@ -23,7 +23,8 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
+    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.pods)
+    return JobService(*parts)
 
 
 def request(service, job_id="j", **changes):
@@ -36,6 +37,18 @@ async def test_a_job_is_written_down_before_it_is_published_and_marked(world, se
     stored = world.broker.stored["j:execute"]
     assert (stored.subject, stored.body) == ("agent.execute.http", event())
     assert (await world.ledger.job("j")).status == "queued"
+
+
+@pytest.mark.parametrize("field", ["metadata", "checkpoint_id"])
+async def test_a_field_that_a_pod_does_not_know_is_not_taken_yet(world, service, field):
+    world.pods.unknown = {field}
+    batch = [request(service), request(service, "new", metadata={"by": "me"}, checkpoint_id="c1")]
+    with pytest.raises(NotKnownYet):
+        await service.submit(batch)
+    assert world.journal == []
+    await service.submit(batch[:1])  # which has none that is new
+    world.pods.unknown = set()
+    await service.submit(batch)
 
 
 async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):

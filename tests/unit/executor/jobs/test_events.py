@@ -25,6 +25,7 @@ ATTRIBUTES = {"specversion": "1.0", "id": "e-1", "source": "tests", "type": EXEC
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 JOB = JobRequest("j-1", "th-1", DATA["agent_definition"], DATA["input_payload"], "t-1")  # type: ignore[arg-type]
 
+LONG = "a" * 65
 STRUCTURED = {"content-type": "application/cloudevents+json; charset=utf-8"}
 BINARY = {f"ce-{name}": value for name, value in ATTRIBUTES.items()} | {"content-type": "application/json"}
 
@@ -101,6 +102,13 @@ def test_the_digest_tells_two_contents_apart_and_not_two_spellings(kept):
     assert same.identity(7) == JOB.identity(7)
     assert other.identity(7).digest != JOB.identity(7).digest
     assert replace(other.identity(7), digest=JOB.identity().digest) == JOB.identity(7)
+
+
+def test_a_job_bears_what_its_data_note_and_where_it_begins():
+    noted = {**DATA, "metadata": {"a": "b"}, "checkpoint_id": "c-1"}
+    assert parse({}, structured(data=noted)) == replace(JOB, metadata={"a": "b"}, checkpoint_id="c-1")
+    forked = {**DATA, "input_payload": None, "checkpoint_id": "c-1"}
+    assert parse({}, structured(data=forked)) == replace(JOB, input_payload=None, checkpoint_id="c-1")
 
 
 @pytest.mark.parametrize("attribute", ["specversion", "id", "source", "type"])
@@ -207,6 +215,13 @@ def test_data_that_are_none_are_refused_in_binary_mode(body):
         ({**DATA, "input_payload": "hi"}, "data.input_payload: must be an object", "j-1"),
         ({**DATA, "context": []}, "data.context: must be an object", "j-1"),
         ({**DATA, "recursion_limit": 0}, "data.recursion_limit: must be greater than 0", "j-1"),
+        ({**DATA, "metadata": {"a": 1}}, "data.metadata.a: must be a string", "j-1"),
+        ({**DATA, "metadata": ["a"]}, "data.metadata: must be an object", "j-1"),
+        ({**DATA, "metadata": {"a": "x" * 1025}}, "data.metadata.a: must have at most 1024 characters", "j-1"),
+        ({**DATA, "metadata": {LONG: ""}}, f"data.metadata.{LONG}.[key]: must have at most 64 characters", "j-1"),
+        ({**DATA, "metadata": {str(n): "" for n in range(33)}}, "data.metadata: must have at most 32 items", "j-1"),
+        ({**DATA, "checkpoint_id": ""}, "data.checkpoint_id: is empty", "j-1"),
+        ({**DATA, "input_payload": None}, "data.input_payload: must be an object", "j-1"),
         ({**DATA, "recursion_limit": True}, "data.recursion_limit: must be a valid integer", "j-1"),
         ({**DATA, "input_payload": {"n": [1, float("nan")]}}, "data.input_payload.n[1]: is not a finite number", "j-1"),
         ({**DATA, "input_payload": {"n": float("-inf")}}, "data.input_payload.n: is not a finite number", "j-1"),

@@ -8,5 +8,6 @@ from executor.ledger.ledger import Ledger
 from executor.ledger.pods import Pods
 from executor.ledger.register import Register
 from executor.ledger.sweeps import Sweeps
+from executor.ledger.threads import Threads
 
-__all__ = ["Ledger", "Pods", "Register", "Sweeps"]
+__all__ = ["Ledger", "Pods", "Register", "Sweeps", "Threads"]

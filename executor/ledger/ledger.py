@@ -256,7 +256,7 @@ class Ledger:
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
-            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps, pods LIMIT 0")
+            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps, pods, threads LIMIT 0")
 
 
 def _claim(row: dict[str, Any]) -> Claim:

@@ -18,12 +18,12 @@ class Pods:
         """Write down that the pod is alive, and forget those that were not seen for a minute."""
         values = {"pod": pod, "version": version, "features": sorted(features), "stale": STALE_SECONDS}
         async with connected(self._pool) as connection:
-            await connection.execute(sql.SEEN, values)
+            await connection.execute(sql.ALIVE, values)
 
     async def gone(self, pod: str) -> None:
         """Forget the pod."""
         async with connected(self._pool) as connection:
-            await connection.execute(sql.GONE, {"pod": pod})
+            await connection.execute(sql.LEFT, {"pod": pod})
 
     async def all_know(self, features: Collection[str]) -> bool:
         """Whether every pod that is alive knows all of these."""

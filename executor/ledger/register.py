@@ -20,6 +20,7 @@ from executor.jobs.job import (
 )
 from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
 from executor.ledger.sql import people as sql
+from executor.ledger.sql import threads
 from executor.ledger.sql.worker import PROMISE
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
@@ -98,21 +99,23 @@ class Register:
         return called
 
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
-        """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many jobs.
+        """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many.
 
+        A thread that people made or changed later than that stays known, without its checkpoints.
         Nobody begins on a thread while it is forgotten; where that fails, its jobs are there for the next time.
         """
         async with transaction(self._pool) as connection:
             if not (await fetch(connection, sql.ALONE, {}))[0]["yes"]:
                 return 0
             gone = await fetch(connection, sql.EXPIRE, {"keep": keep_seconds})
-            threads = sorted({row["thread_id"] for row in gone})
-            held = await fetch(connection, sql.HOLD, {"thread_ids": threads})
+            theirs = sorted({row["thread_id"] for row in gone})
+            held = await fetch(connection, sql.HOLD, {"thread_ids": theirs})
             for row in held:
                 await forget(row["thread_id"])
             await connection.execute(sql.LET_GO, {"job_ids": [row["job_id"] for row in held]})
             await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
-        return len(gone)
+            without = await fetch(connection, threads.EXPIRE_THREADS, {"keep": keep_seconds})
+        return max(len(gone), len(without))
 
 
 def _questions(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:

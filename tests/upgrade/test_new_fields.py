@@ -24,3 +24,13 @@ async def test_a_new_field_is_taken_over_http_once_no_pod_of_the_landed_image_is
     await wait_until("the new field is taken", is_taken)
     assert await at_rest(place, name) == {name: "completed", f"{name}-plain": "completed"}
     assert (await coming.get(f"/jobs/{name}")).json()["metadata"] == {"why": "a test"}
+
+
+async def test_jobs_of_the_landed_image_make_their_threads(place, pods, both, steps, name):
+    old, _ = both
+    await pods.start(old)
+    await place.publish(steps.job(name, thread=f"{name}-t"))
+    assert await at_rest(place, name) == {name: "completed"}
+    assert await place.rows("SELECT thread_id, has_jobs, updated_at > created_at AS touched FROM threads") == [
+        {"thread_id": f"{name}-t", "has_jobs": True, "touched": True}
+    ]

@@ -1,6 +1,6 @@
 """The statements about pods. Each is one commit."""
 
-SEEN = """
+ALIVE = """
 WITH gone AS (
     DELETE FROM pods WHERE pod IN (
         SELECT pod FROM pods WHERE pod <> %(pod)s AND seen_at < now() - %(stale)s * interval '1 second'
@@ -10,7 +10,7 @@ INSERT INTO pods (pod, version, features) VALUES (%(pod)s, %(version)s, %(featur
 ON CONFLICT (pod) DO UPDATE SET version = excluded.version, features = excluded.features, seen_at = now()
 """
 
-GONE = "DELETE FROM pods WHERE pod = %(pod)s"
+LEFT = "DELETE FROM pods WHERE pod = %(pod)s"
 
 # An image from before this table writes no row: what is seen of it is the name of its connections.
 UNKNOWING = """

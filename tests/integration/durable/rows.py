@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from executor.ledger.sql import fragments, people, pods, sweeps, worker
+from executor.ledger.sql import fragments, people, pods, sweeps, threads, worker
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 # Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed.
@@ -59,8 +59,17 @@ INSERT INTO outbox (id, job_id, subject, headers, body, created_at)
 VALUES ('owed', 'freed', 's', '{}', '', now() - interval '1 hour')
 """
 
+# Each has a thread, of which some are of one agent and some are noted for something that few are; and some have no job.
+THREADS = """
+INSERT INTO threads (thread_id, metadata, agent, updated_at, has_jobs)
+SELECT thread_id, CASE WHEN n %% 100 = 0 THEN jsonb_build_object('n', n) END,
+       CASE WHEN n %% 10 = 0 THEN 'one' END, now() - n * interval '1 second', true
+FROM (SELECT thread_id, row_number() OVER () AS n FROM jobs GROUP BY thread_id) AS of_jobs
+UNION ALL SELECT 'made-' || n, NULL, NULL, now(), false FROM generate_series(1, %(waiting)s) AS n
+"""
+
 VERBS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
-PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST"}  # LIST is listed below, with its filters
+PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST", "MARKED", "SEARCH", "COUNT"}  # lists are below
 
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PAIR = [None, None]
@@ -119,6 +128,8 @@ VALUES: dict[str, Any] = {
     "heads": ["{}", "{}"],
     "bodies": [b"", b""],
     "metadata": None,
+    "agent": "one",
+    "status": "error",
     "metadatas": PAIR,
     "pod": "p",
     "version": "1",
@@ -140,25 +151,37 @@ LISTED: list[dict[str, Any]] = [
 ]
 
 
+# What threads are looked for by, and in which order.
+SEARCHED: list[dict[str, Any]] = [{}, {"metadata": '{"n": 5000}'}, {"agent": "one"}, {"ids": ["long", "flood"]}]
+
+PAGES = [("updated_at", True), ("created_at", True), ("thread_id", False)]
+
+
 async def fill(pool: Pool, finished: int, waiting: int) -> None:
     """Fill empty tables; the planner knows of it."""
     async with transaction(pool) as connection:
         await connection.execute("SET LOCAL statement_timeout = 0")
-        for statement in (FINISHED, SAID, WAITING, GOING, LEFT, OWED):
+        for statement in (FINISHED, SAID, WAITING, GOING, LEFT, OWED, THREADS):
             await connection.execute(statement, {"finished": finished, "waiting": waiting})
     async with connected(pool) as connection:
         await connection.execute("SET statement_timeout = 0")
-        await connection.execute("VACUUM ANALYZE jobs, outbox")
+        await connection.execute("VACUUM ANALYZE jobs, outbox, threads")
 
 
 def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every statement of the ledger and every list: its name, its text and its values."""
-    for module in (worker, people, sweeps, pods):
+    for module in (worker, people, sweeps, pods, threads):
         for name, text in _named(module):
             yield name, text, VALUES
     for only in LISTED:
         given = {name: value for name, value in only.items() if value is not None}
         yield f"LIST {given}", people.listed(given), {**given, "before_id": "x", "limit": 50}
+    for given, (sort, is_descending) in itertools.product(SEARCHED, PAGES):
+        text = threads.searched(given, None, sort, is_descending=is_descending)
+        yield f"SEARCH {given} by {sort}", text, {**given, "limit": 50, "offset": 0}
+    for status in ("interrupted", "error", "idle"):
+        text = threads.searched((), status, "updated_at", is_descending=True)
+        yield f"SEARCH {status}", text, {"status": status, "limit": 50, "offset": 0}
 
 
 def _named(module: ModuleType) -> Iterator[tuple[str, str]]:

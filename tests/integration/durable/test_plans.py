@@ -19,8 +19,8 @@ SMALL = (10_000, 2_000)
 LARGE = (100_000, 20_000)
 LEVELS = 60  # blocks that ten times the rows may add: the indexes are a level deeper
 
-# A claim reads who waits on its thread, whatever else the tables hold.
-BY_THREAD = {"CLAIM"}
+# A claim reads who waits on its thread, whoever forgets a thread its jobs, and a search by status all that are in it.
+BY_THREAD = {"CLAIM", "FORGET_JOBS", "SEARCH interrupted", "SEARCH error"}
 
 
 async def blocks(environment, finished, waiting):

@@ -1,5 +1,6 @@
 """Threads as people see them: made, noted, looked for and forgotten."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ class Threads:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._deleting = asyncio.Lock()  # who deletes holds a connection while `forget` takes another
 
     async def create(
         self, thread_id: str, metadata: dict[str, Any] | None = None, *, if_exists: Literal["raise", "do_nothing"]
@@ -57,7 +59,7 @@ class Threads:
         """
         if "\0" in thread_id:
             return False
-        async with transaction(self._pool) as connection:
+        async with self._deleting, transaction(self._pool) as connection:
             had_jobs = await _forget_jobs(connection, thread_id)
             held = await fetch(connection, people.HOLD, {"thread_ids": [thread_id]})
             if not held:

@@ -189,6 +189,18 @@ async def test_nobody_begins_on_a_thread_while_it_is_forgotten_and_it_is_there_a
     assert (await thread(lab)).status == "idle"
 
 
+async def test_many_are_forgotten_at_once_with_the_connections_that_there_are(lab):
+    async def forget(_):
+        async with lab.pool.connection():
+            await asyncio.sleep(0.01)
+
+    names = [f"many-{n}" for n in range(20)]
+    for name in names:
+        await lab.threads.create(lab.id(name), if_exists="raise")
+    async with asyncio.timeout(9):  # the pool gives up after ten
+        assert all(await asyncio.gather(*(lab.threads.delete(lab.id(name), forget) for name in names)))
+
+
 async def test_a_thread_that_cannot_be_forgotten_stays(lab):
     async def fail(_):
         raise TryAgain("away")

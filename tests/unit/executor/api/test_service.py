@@ -3,9 +3,12 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 
+from executor.api.server import application
 from executor.api.service import IdTaken, JobService, NotKnownYet
+from executor.api.state import State
 from executor.errors import TryAgain
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
@@ -49,6 +52,22 @@ async def test_a_field_that_a_pod_does_not_know_is_not_taken_yet(world, service,
     await service.submit(batch[:1])  # which has none that is new
     world.pods.unknown = set()
     await service.submit(batch)
+
+
+async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(world, service):
+    world.pods.unknown = {"metadata"}
+    app = application(State(world.metrics, service))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+        headers = {"content-type": "application/cloudevents+json"}
+        answer = await http.post("/", content=event(metadata={"by": "me"}), headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "data.metadata: a pod of an earlier release is still there and does not know it",
+        "field": "data.metadata",
+    }
 
 
 async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):

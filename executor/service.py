@@ -78,8 +78,8 @@ class Service:
             outcomes,
             resources.broker,
             stream_ends,
-            resources.pods,
             accepted,
+            resources.pods,
         )
         thread_order = ThreadOrder(resources.broker, resources.ledger, accepted)
         admission = Admission(

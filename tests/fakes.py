@@ -56,7 +56,7 @@ class FakePods:
     journal: Journal = field(default_factory=list)
     down: bool = False
 
-    async def all_know(self, features: Collection[str]) -> bool:
+    async def knows(self, *features: str) -> bool:
         return not self.unknown & set(features)
 
     async def seen(self, pod: str, version: str, features: Collection[str]) -> None:

@@ -48,7 +48,7 @@ def router(state: State) -> APIRouter:
             409: {"description": "The id belongs to a job with other content"},
             413: {"description": f"Larger than {LARGEST} bytes, also where that shows only after it is unpacked"},
             415: {"description": "A `Content-Encoding` other than gzip"},
-            503: {"description": "Not now; also where a pod of an earlier release does not know a field of the data"},
+            503: {"description": "Not now; where a field is named, a pod of an earlier release does not know it yet"},
         },
         openapi_extra={
             "requestBody": {"content": {STRUCTURED["content-type"]: {"schema": {"type": "object"}, "example": EXAMPLE}}}

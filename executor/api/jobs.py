@@ -20,6 +20,8 @@ Status = Literal["queued", "running", "parked", "interrupted", "completed", "fai
 
 
 LONGEST_KEY = 255
+SHOWN = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
+SHOWN_WHERE_GIVEN = ("waiting", "metadata")
 REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such job"},
     409: {"description": "The job is in no state for that"},
@@ -112,9 +114,8 @@ async def known(state: State, job_id: str) -> Job:
 
 def shown(job: Job) -> dict[str, Any]:
     """A job as the API shows it."""
-    names = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
-    more = {name: getattr(job, name) for name in ("waiting", "metadata") if getattr(job, name)}
-    return {name: getattr(job, name) for name in names} | more
+    given = [name for name in SHOWN_WHERE_GIVEN if getattr(job, name)]
+    return {name: getattr(job, name) for name in (*SHOWN, *given)}
 
 
 def _encoded(job_id: str) -> str:

@@ -1,9 +1,9 @@
 """The service behind the API: takes jobs from people, and answers what became of them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -63,18 +63,26 @@ class CancelBroadcast(Protocol):
         """Tell every worker that the job is to be ended."""
 
 
-class Pods(Protocol):
-    """Who is alive; raises TryAgain."""
-
-    async def all_know(self, features: Collection[str]) -> bool:
-        """Whether every pod knows these fields of a job's data."""
-
-
 class Definitions(Protocol):
     """Who knows whether a definition can be run."""
 
     async def check(self, job: JobRequest) -> None:
         """Raise Rejected unless it can."""
+
+
+class Fleet(Protocol):
+    """The pods that work on the jobs."""
+
+    async def knows(self, *features: str) -> bool:
+        """Whether each of them knows all of these; raises TryAgain."""
+
+
+class OneRelease:
+    """A fleet of which each pod knows what this one does."""
+
+    async def knows(self, *_: str) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -95,10 +103,10 @@ class IdTaken(ExecutorError):
 
 
 class NotKnownYet(TryAgain):
-    """A job has a field that not all pods know: to one that does not it would be another job."""
+    """A field that a pod would not understand, which is there until the rollout is over."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"{field}: a pod of an earlier release is still there and does not know it")
+        super().__init__(f"{field}: is not known yet by a pod of an earlier release")
         self.field = field
 
 
@@ -113,8 +121,8 @@ class JobService:
     outcomes: Outcomes
     broadcast: CancelBroadcast
     stream_ends: StreamEnds
-    pods: Pods
     accepted: frozenset[str] = ACCEPTED
+    fleet: Fleet = field(default_factory=OneRelease)
 
     def read(self, headers: Headers, body: bytes) -> SubmittedJob:
         """The job that an event asks for; raises Invalid that says which field is wrong."""
@@ -123,7 +131,7 @@ class JobService:
     async def submit(self, requests: Sequence[SubmittedJob]) -> None:
         """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
         new = [name for request in requests for name in request.job.new_fields]
-        if new and not await self.pods.all_know(set(new)):
+        if new and not await self.fleet.knows(*new):
             raise NotKnownYet(f"data.{new[0]}")
         submissions = [self._submission(request) for request in requests]
         conflict = await self.register.queue(submissions)

@@ -25,7 +25,7 @@ class Pods:
         async with connected(self._pool) as connection:
             await connection.execute(sql.LEFT, {"pod": pod})
 
-    async def all_know(self, features: Collection[str]) -> bool:
+    async def knows(self, *features: str) -> bool:
         """Whether every pod that is alive knows all of these."""
         values = {"features": sorted(features), "stale": STALE_SECONDS, "earlier": EARLIER_NAME}
         async with connected(self._pool) as connection:

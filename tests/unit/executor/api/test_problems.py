@@ -19,9 +19,7 @@ pytestmark = pytest.mark.anyio
         (NotKnownYet("data.agent_definition.agent"), {"field": "data.agent_definition.agent"}),
     ],
 )
-async def test_what_may_work_later_is_to_come_again_and_names_only_a_field_that_is_at_fault(
-    monkeypatch, error, after, more
-):
+async def test_what_may_work_later_is_to_come_again_and_names_only_a_field_that_is_at_fault(monkeypatch, error, more):
     def refuse(_):
         raise error
 

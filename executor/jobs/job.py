@@ -275,3 +275,8 @@ class Submission:
     identity: Identity
     message: Message
     kept: Origin | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it writes."""
+        return len(self.message.body) + len(self.kept.body if self.kept else b"")

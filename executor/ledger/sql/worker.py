@@ -196,7 +196,5 @@ SELECT thread_id, status, {TOTAL} AS attempts FROM jobs
 WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted')
 """
 
-PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL"
-
 SEEN = "SELECT job_id FROM jobs WHERE job_id = ANY(%(job_ids)s::text[])"
 SEQUENCES = "SELECT sequence FROM jobs WHERE sequence > %(after)s AND sequence < %(before)s"

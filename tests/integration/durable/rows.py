@@ -118,6 +118,7 @@ VALUES: dict[str, Any] = {
     "subjects": TEXTS,
     "heads": ["{}", "{}"],
     "bodies": [b"", b""],
+    "large": 1 << 18,
 }
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.

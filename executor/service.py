@@ -7,6 +7,7 @@ import structlog
 
 from executor.agents.agents import Agents
 from executor.api.service import JobService
+from executor.api.waits import Waits
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
@@ -55,7 +56,8 @@ class Service:
         accepted = settings.accepted_types
         outcomes = Outcomes(settings.nats, settings.name, resources.broker.max_body)
         self._gates = agents.gates
-        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
+        self._waits = Waits(resources.register, resources.broker)
+        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake, self._waits.tell)
         self._leases = Leases(resources.ledger)
         retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
         stream_ends = StreamEnds(resources.progress, resources.reader)
@@ -71,6 +73,7 @@ class Service:
             outcomes,
             resources.broker,
             stream_ends,
+            self._waits,
             accepted,
         )
         thread_order = ThreadOrder(resources.broker, resources.ledger, accepted)
@@ -113,6 +116,7 @@ class Service:
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
                 group.create_task(self._watches.run(), name="watches"),
+                group.create_task(self._waits.run(), name="waits"),
             ]
             await self._worker.run(stop)
             for task in beside:

@@ -23,7 +23,9 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
+    return JobService(
+        world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.waits
+    )
 
 
 def request(service, job_id="j", **changes):

@@ -94,4 +94,7 @@ bench-watchers: $(READY) ## Measure what many watchers cost beside the image tha
 bench-large: $(READY) ## Measure what large results cost beside the image that landed last
 	@$(BIN)/python -m tests.bench.large $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large images packages lock clean
+bench-http: $(READY) ## Measure what asking over HTTP and waiting costs beside NATS and the image that landed last
+	@$(BIN)/python -m tests.bench.http $(ARGS)
+
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-http images packages lock clean

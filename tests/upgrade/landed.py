@@ -11,7 +11,7 @@ from pathlib import Path
 from tools import toolchain
 from tools.version import ROOT
 
-COMMIT = "1c79e07d295e7b7a5665b8a1142be92e41a325df"
+COMMIT = "0066e1e4d1f827e5a5cdadafa108b959a818b0ec"
 LOCK = Path("requirements/executor.txt")
 
 

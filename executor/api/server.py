@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from executor.api import agents, cloudevents, docs, event_stream, health, jobs, problems
+from executor.api.heads import BoundedHeads
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
@@ -40,6 +41,7 @@ async def serve(state: State, port: int, stop: asyncio.Event) -> None:
     with listening(port) as listener:
         config = uvicorn.Config(
             application(state),
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             lifespan="off",

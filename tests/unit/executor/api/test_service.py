@@ -27,8 +27,8 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.pods)
-    return JobService(*parts)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
 
 
 def request(service, job_id="j", **changes):

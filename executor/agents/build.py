@@ -36,8 +36,8 @@ MESSAGES = frozenset({"message", "messages", "basemessage", "anymessage"})
 def build(definition: Definition, settings: ModelSettings, *, delta: bool = False) -> Graph:
     """Compile the graph, without a checkpointer; raises Rejected where this service cannot run it.
 
-    With `delta` a plain agent's messages are stored as what each step adds, as a deep agent's always are. Takes a second
-    the first time, and tens of milliseconds later: not for the event loop.
+    With `delta` a plain agent's messages are stored as what each step adds, as a deep agent's always are. Takes a
+    second the first time, and tens of milliseconds later: not for the event loop.
     """
     for node in definition.nodes:
         _refuse_scripts(node)

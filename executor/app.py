@@ -141,6 +141,7 @@ async def _agents(settings: Settings, metrics: Metrics, resources: Resources, kn
         catalogue=await asyncio.to_thread(Catalogue, settings.agents, told, file, metrics.agents_refused),
         kept=resources.definitions.definition,
         inline=settings.agents_inline,
+        delta=settings.checkpoints.messages == "delta",
     )
 
 

@@ -120,6 +120,8 @@ class CheckpointSettings(Group):
     """`group` commits the steps of many jobs together, fenced; `stock` is LangGraph's own saver."""
     writes: Literal["keep", "drop"] = Field("drop", validation_alias=Env.EXECUTOR_CHECKPOINT_WRITES)
     """`keep` leaves each task's result in the history of the thread."""
+    messages: Literal["whole", "delta"] = Field("whole", validation_alias=Env.EXECUTOR_CHECKPOINT_MESSAGES)
+    """`delta` stores of a plain agent's messages what each step adds; deep agents always do."""
 
 
 class DragonflySettings(Group):

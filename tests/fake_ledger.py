@@ -256,6 +256,11 @@ class FakeLedger:
         row = self.rows.get(job_id)
         return None if row is None else _shown(job_id, row)
 
+    async def end_of(self, job_id: str) -> Job | None:
+        await self._call("end_of")
+        row = self.rows.get(job_id)
+        return _shown(job_id, row) if row is not None and row.status in {*TERMINAL, "interrupted"} else None
+
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         await self._call("jobs")
         newest = sorted(self.rows, reverse=True)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from executor.api import agents, cloudevents, docs, event_stream, health, jobs, problems
+from executor.api.heads import BoundedHeads
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
@@ -50,6 +51,7 @@ async def serve(
     with listening(port) as listener:
         config = uvicorn.Config(
             application(state, faces, origins),
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -52,7 +52,7 @@ async def test_a_message_is_streamed_piece_by_piece_under_the_id_that_it_has_in_
         )
     )
     pieces = [data[0] for name, data in parts if name == "messages"]
-    text = {}
+    text: dict[str, str] = {}
     for piece in pieces:
         if piece["type"] == "AIMessageChunk":
             text[piece["id"]] = text.get(piece["id"], "") + piece["content"]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from executor.embedded.loopback import wait_until
-from tests.integration.world import unique
+from tests.integration.world import JsonObject, unique
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ def run(agent, **more):
 
 async def events(lines):
     """The frames of a stream: event, data and id."""
-    found = {}
+    found: dict[str, str] = {}
     async for line in lines:
         name, _, value = line.partition(": ")
         if not line and found:
@@ -101,12 +101,13 @@ async def test_what_is_not_served_is_refused_in_so_many_words(http, method, path
 
 async def test_a_bad_run_is_refused_with_its_field_and_leaves_no_thread(http):
     thread = unique("thread")
-    for field, more in {
+    wrong: dict[str, JsonObject] = {
         "config.recursion_limit": {"config": {"recursion_limit": 0}},
         "data.input_payload.seen": {"input": {"seen": ["\0"]}},
         "config.configurable": {"context": {"a": 1}, "config": {"configurable": {"b": 1}}},
-    }.items():
-        answer = await http.post(f"/threads/{thread}/runs", json=run("steps", **({"input": {}} | more)))
+    }
+    for field, more in wrong.items():
+        answer = await http.post(f"/threads/{thread}/runs", json=run("steps", **{"input": {}, **more}))
         assert (answer.status_code in {400, 422}, answer.json()["field"][: len(field)]) == (True, field)
     assert (await http.get(f"/threads/{thread}")).status_code == 404
     assert (await http.post(f"/threads/{thread}/runs", json=run("nobody", input={}))).status_code == 404

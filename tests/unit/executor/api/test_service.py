@@ -27,8 +27,8 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.pods)
-    return JobService(*parts)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
 
 
 def request(service, job_id="j", **changes):
@@ -61,7 +61,7 @@ async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(wo
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
         headers = {"content-type": "application/cloudevents+json"}
         answer = await http.post("/", content=event(metadata={"by": "me"}), headers=headers)
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json() == {
         "type": "about:blank",
         "title": "Service Unavailable",

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from contextlib import aclosing
 
 import pytest
 
@@ -92,8 +93,7 @@ async def test_of_a_silent_run_the_ledger_is_asked_after_some_beats():
 
 async def test_who_goes_away_leaves_nothing_behind():
     told = Told("interrupt")
-    following = pages(Waits(None), job(), told)
-    assert len(await anext(following)) == 1
-    await following.aclose()
+    async with aclosing(pages(Waits(None), job(), told)) as following:
+        assert len(await anext(following)) == 1
     assert told.is_closed
     assert [task for task in asyncio.all_tasks() if "_at_rest" in repr(task)] == []

@@ -176,6 +176,15 @@ async def test_a_run_begins_from_an_earlier_checkpoint(client):
     assert values == {"seen": ["a", "first", "second"]}
 
 
+async def test_a_checkpoint_that_is_not_there_or_anothers_is_refused(client):
+    thread, other = [(await client.threads.create())["thread_id"] for _ in range(2)]
+    await client.runs.wait(thread, "steps", input={"seen": []})
+    [last] = await client.threads.get_history(thread, limit=1)
+    for on, checkpoint in ((thread, {"checkpoint_id": "no such"}), (other, last["checkpoint"])):
+        with pytest.raises(UnprocessableEntityError, match="checkpoint: the thread has no checkpoint"):
+            await client.runs.create(on, "steps", input={"seen": []}, checkpoint=checkpoint)
+
+
 @pytest.mark.parametrize(
     ("field", "more"),
     [

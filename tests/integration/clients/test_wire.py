@@ -78,6 +78,17 @@ async def test_who_goes_away_takes_the_run_along_only_if_they_said_so(http, tmp_
     (tmp_path / "open").touch()
 
 
+async def test_who_gives_up_waiting_takes_the_run_along_if_they_said_so(http, tmp_path):
+    asked = run("slow", input={"gate": str(tmp_path / "never")}, on_disconnect="cancel")
+    async with http.stream("POST", "/runs/wait", json=asked) as answer:
+        where = answer.headers["content-location"]
+
+    async def is_cancelled():
+        return (await http.get(where)).json()["status"] == "interrupted"
+
+    await wait_until("the run is cancelled", is_cancelled, 20, every=0.05)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

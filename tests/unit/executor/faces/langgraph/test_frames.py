@@ -21,14 +21,19 @@ def frames(*entries, modes, subgraphs=False):
 
 
 def piece(text, **more):
-    nothing = {"name": None, "additional_kwargs": {}, "response_metadata": {}, "tool_calls": [], "usage_metadata": None}
     return {
         "type": "AIMessageChunk",
         "id": "m1",
         "content": text,
         "invalid_tool_calls": [],
         "tool_call_chunks": [],
-    } | (nothing | more)
+        "name": None,
+        "additional_kwargs": {},
+        "response_metadata": {},
+        "tool_calls": [],
+        "usage_metadata": None,
+        **more,
+    }
 
 
 def dumped(kind, **fields):

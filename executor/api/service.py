@@ -23,6 +23,7 @@ from executor.jobs.job import (
     JobRequest,
     Message,
     Origin,
+    Replaced,
     Submission,
     Wake,
 )
@@ -43,6 +44,11 @@ class Register(Protocol):
 
     async def queue(self, orders: Sequence[Submission]) -> int | None:
         """Write down jobs and promise their messages; the index of the first conflict."""
+
+    async def replace(
+        self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+    ) -> Replaced | None:
+        """Write down a job and end the one begun on its thread, or that waits there; None where its id is taken."""
 
     async def job(self, job_id: str) -> Job | None:
         """The job of this id."""
@@ -131,15 +137,36 @@ class JobService:
 
     async def submit(self, requests: Sequence[SubmittedJob]) -> None:
         """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
-        new = [name for request in requests for name in request.job.new_fields]
-        if new and not await self.pods.all_know(set(new)):
-            raise NotKnownYet(f"data.{new[0]}")
+        await self._check_known(requests)
         submissions = [replace(self._submission(request), resolved=request.resolved) for request in requests]
         conflict = await self.register.queue(submissions)
         if conflict is not None:
             raise IdTaken(requests[conflict].job.job_id, conflict)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
             await self.outbox.publish([each.message for each in submissions])
+
+    async def submit_instead(self, request: SubmittedJob, *, waiting: bool) -> None:
+        """Take a job and end the one that has begun on its thread, or only one that waits there for a person.
+
+        Both or none; raises what `submit` does.
+        """
+        await self._check_known([request])
+        submission = replace(self._submission(request), resolved=request.resolved)
+        replaced = await self.register.replace(submission, self._cancelled, waiting=waiting)
+        if replaced is None:
+            raise IdTaken(request.job.job_id, 0)
+        if replaced.job_id is not None and replaced.called is not None:
+            await self._tell_cancelled(replaced.job_id, replaced.called)
+        elif replaced.job_id is not None:
+            with suppress(TryAgain):  # its worker sees it in the ledger
+                await self.broadcast.call_off(replaced.job_id)
+        with suppress(TryAgain):  # promised
+            await self.outbox.publish([submission.message])
+
+    async def _check_known(self, requests: Sequence[SubmittedJob]) -> None:
+        new = [name for request in requests for name in request.job.new_fields]
+        if new and not await self.pods.all_know(set(new)):
+            raise NotKnownYet(f"data.{new[0]}")
 
     async def resume(self, job_id: str, answer: Any, key: str | None = None) -> None:
         """Take a person's answer to an open question of the job, once for each key; raises NotAsked or WrongAnswer."""
@@ -162,12 +189,14 @@ class JobService:
     async def _cancel_here(self, job_id: str) -> bool:
         """Whether the job ended here and now; else its worker is to end it."""
         called = await self.register.cancel(job_id, partial(self._cancelled, job_id))
-        if called is None:
-            return False
+        if called is not None:
+            await self._tell_cancelled(job_id, called)
+        return called is not None
+
+    async def _tell_cancelled(self, job_id: str, called: CalledOff) -> None:
         await self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
             await self.outbox.publish_and_wake(called.thread_id, [self._cancelled(job_id, called)])
-        return True
 
     def _cancelled(self, job_id: str, called: CalledOff) -> Message:
         """The event of a job that nobody has, traced as the message that asked for it was."""

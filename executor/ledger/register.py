@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from executor.jobs.job import (
     JobFilter,
     Message,
     Origin,
+    Replaced,
     Submission,
     Wake,
 )
@@ -43,16 +45,35 @@ class Register:
         new = self._keeping.columns(order.resolved for order in orders)
         async with transaction(self._pool) as connection:
             for index, order in enumerate(orders):
-                values = asdict(order.identity) | waiting_columns(order.kept) | resolved_columns(order.resolved)
-                rows = await fetch(connection, sql.QUEUE, values)
-                if not rows[0]["same"]:
+                if not await _write(connection, order):
                     conflict = index
                     raise psycopg.Rollback
-                await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
             await keep(connection, new)
         if conflict is None:
             self._keeping.written(new)
         return conflict
+
+    async def replace(
+        self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+    ) -> Replaced | None:
+        """Write down a job and end the one that has begun on its thread, in one commit; None where its id is taken.
+
+        `waiting` spares one that does not wait for a person.
+        """
+        replaced: Replaced | None = None
+        new = self._keeping.columns([order.resolved])
+        async with transaction(self._pool) as connection:
+            if not await _write(connection, order):
+                raise psycopg.Rollback
+            begun = await fetch(connection, sql.BEGUN, asdict(order.identity) | {"waiting": waiting})
+            replaced = Replaced(*[row["job_id"] for row in begun])
+            if replaced.job_id is not None:
+                called = await _call_off(connection, replaced.job_id, partial(say, replaced.job_id))
+                replaced = Replaced(replaced.job_id, called)
+            await keep(connection, new)
+        if replaced is not None:
+            self._keeping.written(new)
+        return replaced
 
     async def job(self, job_id: str) -> Job | None:
         """The job of this id."""
@@ -97,14 +118,7 @@ class Register:
         None as well for a job that has ended already; it stays as it is.
         """
         async with transaction(self._pool) as connection:
-            rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
-            if not rows or rows[0]["status"] != "cancelled":
-                return None
-            row = rows[0]
-            origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
-            called = CalledOff(row["thread_id"], row["attempts"], origin)
-            await connection.execute(PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
-        return called
+            return await _call_off(connection, job_id, say)
 
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
         """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many.
@@ -126,6 +140,26 @@ class Register:
             await connection.execute(FORGET_DEFINITIONS, {"keep": keep_seconds})
             without = await fetch(connection, threads.EXPIRE_THREADS, {"keep": keep_seconds})
         return max(len(gone), len(without))
+
+
+async def _write(connection: Connection, order: Submission) -> bool:
+    """Whether the job is written; not where its id belongs to one with other content."""
+    values = asdict(order.identity) | waiting_columns(order.kept) | resolved_columns(order.resolved)
+    rows = await fetch(connection, sql.QUEUE, values)
+    if rows[0]["same"]:
+        await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
+    return bool(rows[0]["same"])
+
+
+async def _call_off(connection: Connection, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
+    rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
+    if not rows or rows[0]["status"] != "cancelled":
+        return None
+    row = rows[0]
+    origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
+    called = CalledOff(row["thread_id"], row["attempts"], origin)
+    await connection.execute(PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
+    return called
 
 
 def _questions(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:

@@ -5,12 +5,12 @@ However many watch, an entry is read once, and the ledger asked only of jobs of 
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 
 from executor.errors import TryAgain
-from executor.jobs.entries import Place
+from executor.jobs.entries import BEGINNING, Place
 from executor.jobs.job import Job
 from executor.watch.feed import Feed
 from executor.watch.ports import EntryReader, Jobs, News
@@ -58,6 +58,14 @@ class Watches:
         finally:
             if not feed.jobs:
                 del self._feeds[job.thread_id]
+
+    async def last(self, thread_id: str) -> Place:
+        """Where the thread's stream ends now, as far as that can be known."""
+        place = BEGINNING
+        with suppress(TryAgain):
+            while (found := await self._entries.page(thread_id, place)) and found[-1].place > place:
+                place = found[-1].place
+        return place
 
     async def run(self) -> None:
         """Read for all who watch, for ever."""

@@ -4,10 +4,18 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from executor.faces.langgraph import info, thread_state
+from executor.faces.langgraph import assistants, info, run_streams, runs, thread_state, threads, unserved
 from executor.faces.langgraph.face import Face
 
-PARTS: tuple[Callable[[Face], APIRouter], ...] = (info.router, thread_state.router)
+PARTS: tuple[Callable[[Face], APIRouter], ...] = (
+    info.router,
+    assistants.router,
+    threads.router,
+    thread_state.router,
+    run_streams.router,
+    runs.router,
+    unserved.router,
+)
 
 
 def routers(face: Face) -> list[APIRouter]:

@@ -90,7 +90,7 @@ def _locations(begun: Begun, body: RunBody) -> dict[str, str]:
 
 def _modes(given: list[str] | None) -> frozenset[Mode]:
     """Modes one by one, separated by commas, or as JSON: clients differ."""
-    words = [word for each in given or JOINED for word in _words(each)]
+    words = [word for each in filter(None, given or ()) for word in _words(each)] or JOINED
     if unknown := [word for word in words if word not in MODES]:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"stream_mode: {unknown[0]!r} is not served here", field="stream_mode"

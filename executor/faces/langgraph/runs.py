@@ -125,7 +125,7 @@ def _cancel(routes: APIRouter, face: Face) -> None:
             raise Problem(HTTPStatus.CONFLICT, f"the run has {job.status} already")
         await desk.jobs.cancel(run_id)
         if wait:
-            async for _ in came_to(desk, run_id):
+            async for _job in came_to(desk, run_id):
                 pass
         return Json({}, HTTPStatus.OK if wait else HTTPStatus.ACCEPTED)
 

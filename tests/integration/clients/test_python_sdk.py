@@ -14,7 +14,7 @@ async def told(stream):
 
 async def test_assistants_are_the_agents_by_name_and_by_id(client):
     found = await client.assistants.search(limit=100)
-    assert [each["graph_id"] for each in found] == ["asker", "slow", "steps", "writer"]
+    assert [each["graph_id"] for each in found] == ["asker", "both", "slow", "steps", "twice", "writer"]
     assert {each["metadata"]["created_by"] for each in found} == {"system"}
     writer = found[-1]
     assert await client.assistants.get(writer["assistant_id"]) == await client.assistants.get("writer") == writer

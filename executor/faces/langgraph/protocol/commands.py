@@ -12,7 +12,7 @@ from executor.faces.langgraph.begin import answered, begin
 from executor.faces.langgraph.bodies import Body, JsonObject, NotServed, RunBody, Strategy
 from executor.faces.langgraph.face import Desk
 from executor.faces.langgraph.protocol.events import sequence_of
-from executor.jobs.job import Job, JobFilter
+from executor.jobs.job import TERMINAL, Job, JobFilter
 from executor.jobs.validation import describe
 
 ErrorCode = Literal["invalid_argument", "unknown_command", "no_such_interrupt", "not_supported"]
@@ -24,6 +24,7 @@ NOT_SERVED = frozenset(
 )  # fmt: skip
 LOOK_SECONDS = 0.05
 LOOKS = 100
+LATEST = 50  # jobs
 
 
 class Command(BaseModel):
@@ -128,18 +129,15 @@ async def _start(asked: Asked, params: JsonObject) -> dict[str, Any]:
     thread = await asked.desk.threads.get(asked.thread_id)
     waits = thread is not None and thread.status == "interrupted"
     if waits and given.input is not None and not _is_fork(given.config):
-        asks = await _asking(asked)
+        asks = await _asking(asked, lambda job: job.status == "interrupted")
         return {"run_id": (await answered(asked.desk, asks, given.input, "params.input")).job_id}
     return {"run_id": (await begin(asked.desk, given.body(), asked.thread_id, asked.traced)).job_id}
 
 
 async def _respond(asked: Asked, params: JsonObject) -> dict[str, Any]:
     given = _responses(params)
-    asks = await _asking(asked)
-    known = {each["id"] for each in (asks.result or {}).get("interrupts", ())}
-    for each in given.responses:
-        if each.interrupt_id not in known:
-            raise Refused("no_such_interrupt", f"params.interrupt_id: nothing of id {each.interrupt_id!r} is asked")
+    ids = {each.interrupt_id for each in given.responses}
+    asks = await _asking(asked, lambda job: ids <= _questions(job))
     answers = {each.interrupt_id: each.response for each in given.responses}
     return {"run_id": (await answered(asked.desk, asks, answers, "params.response")).job_id}
 
@@ -152,16 +150,22 @@ def _responses(params: JsonObject) -> Responses:
     return Responses.model_validate({"responses": [Response.model_validate(own)], **rest})
 
 
-async def _asking(asked: Asked) -> Job:
+async def _asking(asked: Asked, is_meant: Callable[[Job], bool]) -> Job:
     """The run that asks; the stream tells of a question a moment before the ledger knows it."""
     for _ in range(LOOKS):
-        jobs = await asked.desk.jobs.register.jobs(50, JobFilter(thread_id=asked.thread_id))
-        if found := next((job for job in jobs if job.status == "interrupted"), None):
+        jobs = await asked.desk.jobs.register.jobs(LATEST, JobFilter(thread_id=asked.thread_id))
+        under_way = [job for job in jobs if job.status not in TERMINAL]
+        if found := next(filter(is_meant, under_way), None):
             return found
-        if all(job.status != "running" for job in jobs):
+        if all(job.status == "interrupted" for job in under_way):
             break
         await asyncio.sleep(LOOK_SECONDS)
-    raise Refused("no_such_interrupt", f"nothing is asked on thread {asked.thread_id!r}")
+    raise Refused("no_such_interrupt", f"params.interrupt_id: that is not asked on thread {asked.thread_id!r}")
+
+
+def _questions(job: Job) -> set[str]:
+    """The ids of what it asks still; it may go on already with answers to others."""
+    return {each["id"] for each in (job.result or {}).get("interrupts", ())}
 
 
 def _is_fork(config: JsonObject | None) -> bool:

@@ -19,14 +19,20 @@ class Follower:
         self._entries = entries
         self.place = place
         self._is_entry = False
+        self._has_caught_up = False
 
     async def page(self) -> list[StreamEntry]:
-        """What comes next, each entry once, a `gap` before it where some are lost; empty now and then.
+        """What comes next, each entry once, a `gap` before it where some are lost.
 
-        To give up waiting loses nothing.
+        It is empty once there is no more for now, and now and then. To give up waiting loses nothing.
         """
         held = self._held()
-        return await self._stored() if held is None else held or await self._awaited()
+        if held is None:
+            return await self._stored()
+        if held or not self._has_caught_up:
+            self._has_caught_up = not held
+            return held
+        return await self._awaited()
 
     def _held(self) -> list[StreamEntry] | None:
         """What the feed has of what follows; None where it has not all of it."""

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def gather(iterator):
-    return [each async for each in iterator]
+    async with asyncio.timeout(30):
+        return [each async for each in iterator]
 
 
 async def asked(thread, *values):
@@ -28,32 +29,25 @@ async def test_a_run_tells_its_tool_calls_its_messages_its_values_and_its_output
     turns = ({"say": "Writing it.", "call": [writing("/a", "x")]}, {"say": "All of it is done."})
     async with client.threads.stream(assistant_id="writer") as thread:
         await thread.run.start(input=says(job, *turns))
-
-        async def messages():
-            return [(await each, [piece async for piece in each.text]) async for each in thread.messages]
-
-        async def calls():
-            return [(each.name, each.input, await each.output) async for each in thread.tool_calls]
-
-        told, called, values = await asyncio.gather(messages(), calls(), gather(thread.values))
-        output = await thread.output
-    assert [[message.text, len(pieces) > 1] for message, pieces in told] == [
-        ["Writing it.", True],
-        ["All of it is done.", True],
-    ]
-    [(name, given, result)] = called
-    assert (name, given) == ("write_file", {"file_path": "/a", "content": "x"})
-    assert (result["type"], result["content"]) == ("tool", "Updated file /a")
+        told = await gather(thread.interleave_projections(["messages", "tool_calls", "values"]))
+        output = await thread.output.with_timeout(30)
+    messages = [await each for name, each in told if name == "messages"]
+    pieces = [len(await gather(each.text)) for name, each in told if name == "messages"]
+    [call] = [each for name, each in told if name == "tool_calls"]
+    assert [message.text for message in messages] == ["Writing it.", "All of it is done."]
+    assert min(pieces) > 1
+    assert (call.name, call.input) == ("write_file", {"file_path": "/a", "content": "x"})
+    assert (await call.output)["content"] == "Updated file /a"
+    assert messages[0].tool_calls[0]["args"] == call.input
     assert [message["type"] for message in output["messages"]] == ["human", "ai", "tool", "ai"]
-    assert [message.id for message, _ in told] == [each["id"] for each in output["messages"] if each["type"] == "ai"]
-    assert told[0][0].tool_calls[0]["args"] == given
-    assert values[-1] == output
+    assert [each.id for each in messages] == [each["id"] for each in output["messages"] if each["type"] == "ai"]
+    assert [values for name, values in told if name == "values"][-1] == output
 
 
 async def test_what_one_subscribes_to_after_the_end_is_told_still(client):
     async with client.threads.stream(assistant_id="steps") as thread:
         await thread.run.start(input={"seen": []})
-        assert await thread.output == {"seen": ["first", "second"]}
+        assert await thread.output.with_timeout(30) == {"seen": ["first", "second"]}
         events = thread.subscribe(["updates", "custom"])
         assert [each["params"]["data"] for each in await gather(events)] == [
             {"payload": {"halfway": True}},
@@ -74,7 +68,7 @@ async def test_a_question_is_answered_and_the_run_goes_on(client):
         assert (question["value"], question["namespace"]) == ({"question": "Well?"}, [])
         answered = await thread.run.respond("yes")
         assert answered["run_id"] == started["run_id"]
-        output = await thread.output
+        output = await thread.output.with_timeout(30)
     assert [message["content"] for message in output["messages"]] == ["You said: yes"]
     assert not thread.interrupted
 
@@ -86,7 +80,7 @@ async def test_one_question_follows_another(client):
         await thread.run.respond("Ada")
         questions = await asked(thread, "Your name?", "Your age?")
         await thread.run.respond("36", interrupt_id=questions["Your age?"])
-        assert await thread.output == {"said": ["name Ada", "age 36"]}
+        assert await thread.output.with_timeout(30) == {"said": ["name Ada", "age 36"]}
 
 
 async def test_two_questions_at_once_are_answered_one_by_one(client):
@@ -95,7 +89,7 @@ async def test_two_questions_at_once_are_answered_one_by_one(client):
         questions = await asked(thread, "Your name?", "Your age?")
         await thread.run.respond("36", interrupt_id=questions["Your age?"])
         await thread.run.respond("Ada", interrupt_id=questions["Your name?"])
-        assert sorted((await thread.output)["said"]) == ["age 36", "name Ada"]
+        assert sorted((await thread.output.with_timeout(30))["said"]) == ["age 36", "name Ada"]
 
 
 async def test_who_comes_back_to_a_thread_that_asks_is_asked_again(client):
@@ -108,7 +102,7 @@ async def test_who_comes_back_to_a_thread_that_asks_is_asked_again(client):
     async with client.threads.stream(thread_id, assistant_id="twice") as thread:
         await asked(thread, "Your age?")
         await thread.run.respond("36")
-        assert await thread.output == {"said": ["name Ada", "age 36"]}
+        assert await thread.output.with_timeout(30) == {"said": ["name Ada", "age 36"]}
 
 
 async def test_the_output_of_a_run_on_an_old_thread_is_its_own(client):
@@ -116,8 +110,8 @@ async def test_the_output_of_a_run_on_an_old_thread_is_its_own(client):
     for turn in range(3):
         async with client.threads.stream(thread_id, assistant_id="steps") as thread:
             await thread.run.start(input={"seen": [str(turn)]})
-            await thread.output
-            assert (await thread.output)["seen"][-3:] == [str(turn), "first", "second"]
+            await thread.output.with_timeout(30)
+            assert (await thread.output.with_timeout(30))["seen"][-3:] == [str(turn), "first", "second"]
 
 
 async def test_who_comes_in_the_middle_is_told_the_run_from_its_beginning(client, tmp_path):
@@ -131,14 +125,14 @@ async def test_who_comes_in_the_middle_is_told_the_run_from_its_beginning(client
             again = second.subscribe(["tasks"])
             assert (await anext(again))["params"]["data"]["name"] == "wait"
             gate.touch()
-            assert (await second.output)["seen"] == (await first.output)["seen"] == ["waited"]
+            assert (await second.output.with_timeout(30))["seen"] == (await first.output.with_timeout(30))["seen"] == ["waited"]
 
 
 async def test_a_failure_is_told_with_its_reason(client):
     async with client.threads.stream(assistant_id="steps") as thread:
         await thread.run.start(input={"seen": [], "fails": True})
         with pytest.raises(RuntimeError, match="Run errored: as it was told to"):
-            await thread.output
+            await thread.output.with_timeout(30)
 
 
 async def test_what_is_wrong_with_a_command_is_told_in_its_answer(client):

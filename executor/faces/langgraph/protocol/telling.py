@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -30,7 +30,10 @@ LOOK_BEATS = 6  # of silence before the ledger is asked again
 LATEST = 50  # jobs
 FINAL = frozenset({"completed", "failed"})
 KNOWN_THREADS = 1024
+ANSWERED = frozenset({"start", "attempt", "end"})  # what says that no question is open
 MADE = "m"  # at the end of the id of an event that no entry has made
+
+Placed = tuple[Event, Place, str]  # an event, the place of its entry, and its id
 
 
 class Followed(Protocol):
@@ -94,6 +97,7 @@ class Telling:
         self._ended = set(begin.ended)
         self._read: dict[tuple[str, ...], str] = {}  # the checkpoint of a namespace whose values were told last
         self._is_back = begin.since == BEGINNING  # it has come to where it left off
+        self._held: list[Placed] | None = []  # questions that may be answered in what is to be read yet
         self._silent = 0
 
     async def chunks(self, follower: Followed) -> AsyncIterator[bytes]:
@@ -116,15 +120,15 @@ class Telling:
         self._silent = 0
         lost = [entry.place for entry in page if self._is_gap(entry)]
         chunks = [await self._snapshot(lost[0])] if lost else []
-        return b"".join([*chunks, *[chunk async for chunk in self._chunks(page)]])
+        return b"".join([*chunks, *[chunk async for chunk in self._chunks(self._events(page))]])
 
     def _is_gap(self, entry: StreamEntry) -> bool:
         """Whether something before the entry is lost; also what somebody who comes again had seen last."""
         was_back, self._is_back = self._is_back, self._is_back or entry.place >= self._begin.since
         return entry.type == "gap" or (not was_back and entry.place > self._begin.since)
 
-    async def _chunks(self, page: Sequence[StreamEntry], mark: str = "") -> AsyncIterator[bytes]:
-        events = [*self._events(page)]
+    async def _chunks(self, placed: Iterable[Placed], mark: str = "") -> AsyncIterator[bytes]:
+        events = [*placed]
         last = {event.namespace: index for index, (event, _, _) in enumerate(events) if event.method == "values"}
         for index, (event, place, event_id) in enumerate(events):
             if event.method == "values" and last[event.namespace] != index:
@@ -132,7 +136,7 @@ class Telling:
             if (whole := await self._whole(event)) is not None:
                 yield _server_sent(whole, place, event_id + mark)
 
-    def _events(self, page: Sequence[StreamEntry]) -> Iterator[tuple[Event, Place, str]]:
+    def _events(self, page: Sequence[StreamEntry]) -> Iterator[Placed]:
         """The events that are wanted, each with its entry's place and its own id."""
         for entry in page:
             if entry.job in self._over:
@@ -140,9 +144,23 @@ class Telling:
             if entry.type == "end":
                 self._over.add(entry.job)
                 self._ended.add(entry.job)
-            for index, event in enumerate(self._translation.events(entry)):
-                if entry.place >= self._begin.since and self._wanted.wants(event):
-                    yield event, entry.place, id_of(event, entry.place, index)
+            yield from self._wanted_of(entry)
+
+    def _wanted_of(self, entry: StreamEntry) -> Iterator[Placed]:
+        if self._held and entry.type in ANSWERED:
+            self._held.clear()
+        for index, event in enumerate(self._translation.events(entry)):
+            if entry.place >= self._begin.since and self._wanted.wants(event):
+                placed = event, entry.place, id_of(event, entry.place, index)
+                if self._held is not None and entry.type == "interrupt" and event.method != "values":
+                    self._held.append(placed)
+                else:
+                    yield placed
+
+    def _open_questions(self) -> list[Placed]:
+        """Those that were held back, now that all is read that there was."""
+        held, self._held = self._held or [], None
+        return held
 
     async def _whole(self, event: Event) -> Event | None:
         """The event with what it is told by reference; None where there is nothing to tell."""
@@ -155,9 +173,9 @@ class Telling:
         return event
 
     async def _with_values(self, event: Event) -> Event | None:
-        about = event.checkpoint or {}
-        if about["id"] <= self._read.get(event.namespace, ""):
-            return None  # ids of checkpoints are ordered by time
+        about, last = event.checkpoint or {}, self._read.get(event.namespace, "")
+        if about["id"] == last or (self._held is not None and about["id"] < last):
+            return None  # what is read again may be older than the snapshot: the ids are ordered by time
         try:
             values = await self._states.values(self._thread_id, about["id"], "|".join(event.namespace))
         except TryAgain as error:
@@ -191,7 +209,12 @@ class Telling:
         return _server_sent(_values_of(state), place, f"{place}.{checkpoint_id}")
 
     async def _after_silence(self, place: Place) -> bytes:
-        """What the ledger knows and the stream has not said; asked at first, and now and then."""
+        """What is asked still, once all is read, and what the stream has not said."""
+        open_questions = b"".join([chunk async for chunk in self._chunks(self._open_questions())])
+        return open_questions + await self._what_the_ledger_knows(place)
+
+    async def _what_the_ledger_knows(self, place: Place) -> bytes:
+        """It is asked at first, and now and then."""
         self._silent += 1
         if self._silent % LOOK_BEATS != 1:
             return b""
@@ -201,7 +224,7 @@ class Telling:
             return b""
         known = Known(self._ended, self._translation.asked)
         page = [*missed(jobs, known, place, datetime.now(UTC))]
-        return b"".join([chunk async for chunk in self._chunks(page, MADE)])
+        return b"".join([chunk async for chunk in self._chunks(self._events(page), MADE)])
 
 
 def _values_of(state: ThreadState) -> Event:

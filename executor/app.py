@@ -42,7 +42,9 @@ async def serve(settings: Settings) -> None:
     face = Face(State(Metrics()))
     async with asyncio.TaskGroup() as group:
         # The API is there before what it stands on: alive, not ready, and able to say what is missing.
-        group.create_task(serve_http(face.state, settings.port, quiet, langgraph.routers(face)), name="http")
+        group.create_task(
+            serve_http(face.state, settings.port, quiet, langgraph.routers(face), settings.origins), name="http"
+        )
         try:
             await _work_until(stop, settings, face)
         finally:
@@ -139,6 +141,7 @@ async def _agents(settings: Settings, metrics: Metrics, resources: Resources, kn
         catalogue=await asyncio.to_thread(Catalogue, settings.agents, told, file, metrics.agents_refused),
         kept=resources.definitions.definition,
         inline=settings.agents_inline,
+        delta=settings.checkpoints.messages == "delta",
     )
 
 

@@ -11,6 +11,7 @@ import structlog
 from executor.agents.agents import Agents
 from executor.agents.states import StateReader
 from executor.api.service import JobService
+from executor.api.waits import Waits
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
@@ -68,7 +69,8 @@ class Service:
         outcomes = Outcomes(settings.nats, settings.name, resources.broker.max_body)
         self._agents = agents
         self._gates = agents.gates
-        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
+        self._waits = Waits(resources.register, resources.broker)
+        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake, self._waits.tell)
         self._leases = Leases(resources.ledger)
         retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
         stream_ends = StreamEnds(resources.progress, resources.reader)
@@ -86,6 +88,7 @@ class Service:
             resources.broker,
             stream_ends,
             resources.pods,
+            self._waits,
             accepted,
         )
         reader = StateReader(agents.graph, resources.savers.reading)
@@ -135,6 +138,7 @@ class Service:
                 group.create_task(self._watches.run(), name="watches"),
                 group.create_task(self._agents.follow(), name="agents"),
                 group.create_task(self._presence.keep(), name="presence"),
+                group.create_task(self._waits.run(), name="waits"),
             ]
             await self._worker.run(stop)
             for task in beside:

@@ -3,7 +3,7 @@
 CREATE TABLE threads (
     thread_id  text        PRIMARY KEY,
     metadata   jsonb,                                 -- NULL is none: most have none, and are in no index of it
-    agent      text,
+    agent      text,                                  -- of its latest job that asked for one by name
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),    -- when a job last came or ended, or somebody changed it
     has_jobs   boolean     NOT NULL DEFAULT false     -- one that has none is forgotten in time
@@ -23,10 +23,10 @@ BEGIN
     IF NEW.digest = '' THEN
         UPDATE threads SET has_jobs = false WHERE thread_id = NEW.thread_id;
     ELSIF EXISTS (SELECT FROM threads WHERE thread_id = NEW.thread_id) THEN
-        UPDATE threads SET updated_at = now(), has_jobs = true
+        UPDATE threads SET updated_at = now(), has_jobs = true, agent = coalesce(NEW.agent, agent)
         WHERE thread_id = (SELECT thread_id FROM threads WHERE thread_id = NEW.thread_id FOR NO KEY UPDATE SKIP LOCKED);
     ELSE
-        INSERT INTO threads (thread_id, has_jobs) VALUES (NEW.thread_id, true) ON CONFLICT DO NOTHING;
+        INSERT INTO threads (thread_id, agent, has_jobs) VALUES (NEW.thread_id, NEW.agent, true) ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
 END $$;

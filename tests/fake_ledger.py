@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.agents import UNRESOLVED, Resolved
@@ -27,6 +28,7 @@ from executor.jobs.job import (
     NotClaimed,
     Origin,
     Outcome,
+    Replaced,
     Submission,
     Tries,
     Waiting,
@@ -254,6 +256,11 @@ class FakeLedger:
         row = self.rows.get(job_id)
         return None if row is None else _shown(job_id, row)
 
+    async def end_of(self, job_id: str) -> Job | None:
+        await self._call("end_of")
+        row = self.rows.get(job_id)
+        return _shown(job_id, row) if row is not None and row.status in {*TERMINAL, "interrupted"} else None
+
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         await self._call("jobs")
         newest = sorted(self.rows, reverse=True)
@@ -274,6 +281,17 @@ class FakeLedger:
         called = CalledOff(row.thread, row.attempts, row.kept)
         self._promise(job_id, [say(called)])
         return called
+
+    async def replace(
+        self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+    ) -> Replaced | None:
+        if await self.queue([order]) is not None:
+            return None
+        for job_id, row in self.rows.items():
+            begun = row.status == "interrupted" or (row.status == "running" and not waiting)
+            if row.thread == order.identity.thread_id and begun:
+                return Replaced(job_id, await self.cancel(job_id, partial(say, job_id)))
+        return Replaced()
 
     async def orphans(self, first: int) -> list[tuple[str, Claim]]:
         await self._call("orphans")

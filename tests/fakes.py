@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +82,11 @@ class FakeBroker:
     down: bool = False
     refused: set[str] = field(default_factory=set)
     called_off: list[str] = field(default_factory=list)
+    told: list[Callable[[str], None]] = field(default_factory=list)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.listening.set()
 
     async def acknowledged(self) -> int:
         return 0
@@ -91,6 +96,17 @@ class FakeBroker:
 
     async def at(self, sequence: int) -> tuple[Mapping[str, str], bytes] | None:  # noqa: ARG002 - the port's
         return None
+
+    @asynccontextmanager
+    async def ends(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        await self.listening.wait()
+        if self.down:
+            raise TryAgain("the broker is down")
+        self.told.append(tell)
+        try:
+            yield
+        finally:
+            self.told.remove(tell)
 
     async def call_off(self, job_id: str) -> None:
         self.called_off.append(job_id)

@@ -45,6 +45,7 @@ class Agents:
         catalogue: Catalogue | None = None,
         kept: Kept | None = None,
         inline: bool = True,
+        delta: bool = False,
     ) -> None:
         self._settings = settings
         self._saver = saver
@@ -52,6 +53,7 @@ class Agents:
         self._catalogue = catalogue or Catalogue(graphs=dict.fromkeys(known))
         self._kept = kept
         self._inline = inline
+        self._delta = delta
         self.gates = gates or Gates()
         self._compiled: OrderedDict[str, Declared] = OrderedDict()
         long_texts.pass_over()
@@ -141,15 +143,15 @@ class Agents:
         wanted = definition.read(given)
         if surprises := wanted.surprises():
             log.warning("keys of the agent definition are not understood", digest=digest, keys=surprises)
-        return await asyncio.to_thread(_build, wanted, self._settings)
+        return await asyncio.to_thread(_build, wanted, self._settings, delta=self._delta)
 
 
-def _build(wanted: definition.Definition, settings: ModelSettings) -> Declared:
+def _build(wanted: definition.Definition, settings: ModelSettings, *, delta: bool) -> Declared:
     # Imported here, off the event loop: deepagents and the providers' clients take seconds.
     from executor.agents.build import build  # noqa: PLC0415
     from executor.agents.models import gate_of  # noqa: PLC0415
 
     try:
-        return Declared.of(build(wanted, settings), gate_of(wanted.root.config.model, settings))
+        return Declared.of(build(wanted, settings, delta=delta), gate_of(wanted.root.config.model, settings))
     except (ValueError, TypeError) as error:
         raise Rejected(definition.INVALID, f"{definition.ROOT}: makes no graph: {error}") from error

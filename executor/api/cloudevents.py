@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from contract import EXECUTE_TYPE
 from executor.api.bodies import body_of
 from executor.api.json_response import Json
+from executor.api.presence import while_there
 from executor.api.problems import Problem, field_of
 from executor.api.service import JobService, SubmittedJob
 from executor.api.state import State
@@ -60,18 +61,13 @@ def router(state: State) -> APIRouter:
         body = await body_of(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
             return await _submit_batch(service, body)
-        return await _submit_one(service, _headers(request), body, _patience(request))
+        sent = await _submitted(service, _headers(request), body)
+        await service.submit([sent])
+        patience = _patience(request)
+        ended = await while_there(request, service.wait(sent.job.job_id, patience)) if patience else None
+        return _accepted(sent) if ended is None else Json(terminal_data(ended))
 
     return routes
-
-
-async def _submit_one(service: JobService, headers: dict[str, str], body: bytes, patience: float) -> Json:
-    sent = await _submitted(service, headers, body)
-    await service.submit([sent])
-    ended = await service.wait(sent.job.job_id, patience) if patience else None
-    if ended is not None:
-        return Json(terminal_data(ended))
-    return Json(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": location_of(sent.job.job_id)})
 
 
 async def _submit_batch(service: JobService, body: bytes) -> Json:
@@ -109,6 +105,10 @@ def _headers(request: Request) -> dict[str, str]:
 def _patience(request: Request) -> float:
     found = WAIT.search(request.headers.get("prefer", ""))
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
+
+
+def _accepted(sent: SubmittedJob) -> Json:
+    return Json(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": location_of(sent.job.job_id)})
 
 
 def _receipt(sent: SubmittedJob) -> dict[str, str]:

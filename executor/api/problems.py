@@ -29,7 +29,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(IdTaken, _taken)
     app.add_exception_handler(TryAgain, _unavailable)
-    app.add_exception_handler(NotKnownYet, _not_known_yet)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
@@ -67,11 +66,6 @@ async def _taken(_: Request, error: Exception) -> Json:
 async def _unavailable(_: Request, error: Exception) -> Json:
     more = {"field": error.field} if isinstance(error, NotKnownYet) else {}
     return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), more, headers={"Retry-After": "5"})
-
-
-async def _not_known_yet(_: Request, error: Exception) -> Json:
-    assert isinstance(error, NotKnownYet)  # noqa: S101 - it is registered for nothing else
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"field": error.field}, {"Retry-After": "15"})
 
 
 async def _invalid(_: Request, error: Exception) -> Json:

@@ -8,23 +8,30 @@ from importlib.metadata import version
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from executor.api import agents, cloudevents, docs, event_stream, health, jobs, problems
+from executor.api.heads import BoundedHeads
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
 
 BACKLOG = 512
+EXPOSED = ("Content-Location", "Location", "X-Pagination-Total")  # of which pages of other origins read ids
 
 
-def application(state: State, faces: Sequence[APIRouter] = ()) -> FastAPI:
-    """All routes, ours and those of the faces."""
+def application(state: State, faces: Sequence[APIRouter] = (), origins: Sequence[str] = ()) -> FastAPI:
+    """All routes, ours and those of the faces; pages of the origins may ask them."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
     for part in (cloudevents, event_stream, jobs, agents, health, docs):
         app.include_router(part.router(state))
     for routes in faces:
         app.include_router(routes)
     app.add_middleware(EscapedPaths)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
+        )
     problems.install(app)
     return app
 
@@ -37,11 +44,14 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(state: State, port: int, stop: asyncio.Event, faces: Sequence[APIRouter] = ()) -> None:
+async def serve(
+    state: State, port: int, stop: asyncio.Event, faces: Sequence[APIRouter] = (), origins: Sequence[str] = ()
+) -> None:
     """Serve until `stop`, then let requests end for two seconds; raises Misconfigured where the port is taken."""
     with listening(port) as listener:
         config = uvicorn.Config(
-            application(state, faces),
+            application(state, faces, origins),
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -1,6 +1,5 @@
 """The service behind the API: takes jobs from people, and answers what became of them."""
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,13 +9,13 @@ from urllib.parse import quote
 
 import structlog
 
+from executor.api.waits import Waits
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
     EVERY_JOB,
-    TERMINAL,
     CalledOff,
     Job,
     JobFilter,
@@ -33,10 +32,6 @@ from executor.worker.outbox import Outbox
 from executor.worker.stream_ends import StreamEnds
 
 log = structlog.get_logger()
-
-FIRST_LOOK = 0.05
-LONGEST_LOOK = 0.5
-ENDED = TERMINAL | {"interrupted"}
 
 
 class Register(Protocol):
@@ -125,6 +120,7 @@ class JobService:
     broadcast: CancelBroadcast
     stream_ends: StreamEnds
     pods: Pods
+    waits: Waits
     accepted: frozenset[str] = ACCEPTED
 
     def read(self, headers: Headers, body: bytes) -> SubmittedJob:
@@ -194,6 +190,7 @@ class JobService:
         return called is not None
 
     async def _tell_cancelled(self, job_id: str, called: CalledOff) -> None:
+        self.waits.tell(job_id)
         await self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
             await self.outbox.publish_and_wake(called.thread_id, [self._cancelled(job_id, called)])
@@ -205,17 +202,8 @@ class JobService:
         return said
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
-        """The job once it has ended, or None when it has not within so many seconds."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        pause = FIRST_LOOK
-        while True:
-            job = await self.register.job(job_id)
-            if job is not None and job.status in ENDED:
-                return job
-            if asyncio.get_running_loop().time() + pause > deadline:
-                return None
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_LOOK)
+        """The job once it has ended or asks people, or None where it does neither within so many seconds."""
+        return await self.waits.end_of(job_id, seconds)
 
     def _submission(self, request: SubmittedJob) -> Submission:
         """What is too large for a message is kept in the ledger, and a small message asks for it."""

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from cloudevents.core.base import BaseCloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -59,6 +59,12 @@ class Fact:
     def id(self) -> str:
         """The same for the same outcome of the same job, so that seeing it twice is seeing one fact."""
         return ":".join(filter(None, (quote(self.subject, safe=":"), self.word, self.nth)))
+
+
+def jobs_in(fact_id: str, word: str) -> list[str]:
+    """The jobs that a fact of this id and word may be about: more than one where the id of the job bears the word."""
+    parts = fact_id.split(f":{word}")
+    return [unquote(f":{word}".join(parts[:count])) for count in range(1, len(parts))]
 
 
 @dataclass(frozen=True)

@@ -334,3 +334,8 @@ class Submission:
     message: Message
     kept: Origin | None = None
     resolved: Resolved = UNRESOLVED
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it writes."""
+        return len(self.message.body) + len(self.kept.body if self.kept else b"")

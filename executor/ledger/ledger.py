@@ -72,7 +72,7 @@ class Ledger:
         self._keeping = Keeping()
         self._claim = Batcher(self._claim_all, key=lambda wanted: wanted.job.thread_id)
         self._finish = Batcher(self._finish_all, key=lambda ending: ending.claim.job_id)
-        self._mark_and_wake = Batcher(self._mark_and_wake_all, key=lambda told: told[0])
+        self._mark_and_wake = Batcher(self._mark_and_wake_all, key=lambda told: told[0] or told[1])
 
     async def claim(
         self,
@@ -175,7 +175,7 @@ class Ledger:
 
     async def _finish_all(self, endings: Sequence[Ending]) -> list[str | None]:
         outcomes = [ending.outcome for ending in endings]
-        kept = [ending.kept for ending in endings]
+        kept = kept_columns([ending.kept for ending in endings])
         said = [(ending.claim.job_id, message) for ending in endings for message in ending.outcome.messages]
         asked = [(ending.claim.job_id, question) for ending in endings for question in ending.outcome.questions]
         values = {
@@ -185,25 +185,23 @@ class Ledger:
             "results": [_text(outcome.result) for outcome in outcomes],
             "errors": [_text(outcome.error) for outcome in outcomes],
             "durations": [outcome.duration_ms for outcome in outcomes],
-            "kept_subjects": [origin and origin.subject for origin in kept],
-            "kept_headers": [origin and escaped(dict(origin.headers)) for origin in kept],
-            "kept_bodies": [origin and origin.body for origin in kept],
             "abouts": [job_id for job_id, _ in said],
             "askers": [job_id for job_id, _ in asked],
             "question_ids": [question.id for _, question in asked],
             "turns": [question.turn for _, question in asked],
         }
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.FINISH, values | outbox_columns([message for _, message in said]))
+            rows = await fetch(connection, sql.FINISH, values | kept | outbox_columns([message for _, message in said]))
         ended = {row["job_id"]: row["status"] for row in rows}
         return [ended.get(ending.claim.job_id) for ending in endings]
 
     async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
         """Mark messages that the broker has, and wake the next job of the thread if it is free now."""
-        return await self._mark_and_wake((thread_id, [message.id for message in published]))
+        return await self._mark_and_wake((thread_id, tuple(message.id for message in published)))
 
-    async def _mark_and_wake_all(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[Wake]]:
-        values = {"thread_ids": [thread for thread, _ in told], "ids": [each for _, ids in told for each in ids]}
+    async def _mark_and_wake_all(self, told: Sequence[tuple[str | None, tuple[str, ...]]]) -> list[list[Wake]]:
+        threads = [thread for thread, _ in told if thread is not None]
+        values = {"thread_ids": threads, "ids": [each for _, ids in told for each in ids]}
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.SETTLE, values)
         woken = {row["thread_id"]: Wake(row["job_id"], row["wakes"]) for row in rows}
@@ -223,8 +221,7 @@ class Ledger:
 
     async def published(self, messages: Sequence[Message]) -> None:
         """Mark messages that the broker has."""
-        async with connected(self._pool) as connection:
-            await connection.execute(sql.PUBLISHED, {"ids": [message.id for message in messages]})
+        await self._mark_and_wake((None, tuple(message.id for message in messages)))
 
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
@@ -291,6 +288,15 @@ def waiting_columns(origin: Origin | None) -> dict[str, Any]:
     if origin is None:
         return {"subject": None, "headers": None, "body": None}
     return {"subject": origin.subject, "headers": as_json(dict(origin.headers)), "body": origin.body}
+
+
+def kept_columns(origins: Sequence[Origin | None]) -> dict[str, list[Any]]:
+    """The same of many."""
+    return {
+        "kept_subjects": [origin and origin.subject for origin in origins],
+        "kept_headers": [origin and escaped(dict(origin.headers)) for origin in origins],
+        "kept_bodies": [origin and origin.body for origin in origins],
+    }
 
 
 def outbox_columns(messages: Sequence[Message]) -> dict[str, list[Any]]:

@@ -20,12 +20,13 @@ from executor.jobs.job import (
     Submission,
     Wake,
 )
-from executor.ledger.definitions import Keeping, keep, resolved_columns
-from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
+from executor.ledger.definitions import Keeping
+from executor.ledger.ledger import LARGE_BYTES, as_json, kept_columns, outbox_columns
 from executor.ledger.sql import people as sql
 from executor.ledger.sql import threads
 from executor.ledger.sql.definitions import FORGET_DEFINITIONS
 from executor.ledger.sql.worker import PROMISE
+from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 
@@ -35,23 +36,40 @@ class Register:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._keeping = Keeping()
+        self._queue = Batcher(self._queue_all, key=lambda order: order.identity.job_id)
+        self._end_of = Batcher(self._ends_of, key=lambda job_id: job_id)
 
     async def queue(self, orders: Sequence[Submission]) -> int | None:
         """Write down jobs and promise the messages that ask for them, all in one commit or none.
 
         Returns the index of the first whose id belongs to a job with other content, or None when all are written.
+        One alone shares its commit with those that others order at the same moment.
         """
-        conflict = None
+        if len(orders) != 1:
+            return await self._queue_whole(orders)
+        if orders[0].size < LARGE_BYTES:
+            return await self._queue(orders[0])
+        return (await self._queue_all(orders))[0]
+
+    async def _queue_whole(self, orders: Sequence[Submission]) -> int | None:
+        first = {order.identity.job_id: order for order in reversed(orders)}
         new = self._keeping.columns(order.resolved for order in orders)
         async with transaction(self._pool) as connection:
-            for index, order in enumerate(orders):
-                if not await _write(connection, order):
-                    conflict = index
-                    raise psycopg.Rollback
-            await keep(connection, new)
-        if conflict is None:
+            digests = await _queued(connection, list(first.values()), new)
+            conflicts = [index for index, order in enumerate(orders) if not _is_in(digests, order)]
+            if conflicts:
+                raise psycopg.Rollback
+        if not conflicts:
             self._keeping.written(new)
-        return conflict
+        return conflicts[0] if conflicts else None
+
+    async def _queue_all(self, orders: Sequence[Submission]) -> list[int | None]:
+        """The same of orders that are each alone, and of other jobs."""
+        new = self._keeping.columns(order.resolved for order in orders)
+        async with connected(self._pool) as connection:
+            digests = await _queued(connection, orders, new)
+        self._keeping.written(new)
+        return [None if _is_in(digests, order) else 0 for order in orders]
 
     async def replace(
         self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
@@ -63,14 +81,13 @@ class Register:
         replaced: Replaced | None = None
         new = self._keeping.columns([order.resolved])
         async with transaction(self._pool) as connection:
-            if not await _write(connection, order):
+            if not _is_in(await _queued(connection, [order], new), order):
                 raise psycopg.Rollback
             begun = await fetch(connection, sql.BEGUN, asdict(order.identity) | {"waiting": waiting})
             replaced = Replaced(*[row["job_id"] for row in begun])
             if replaced.job_id is not None:
                 called = await _call_off(connection, replaced.job_id, partial(say, replaced.job_id))
                 replaced = Replaced(replaced.job_id, called)
-            await keep(connection, new)
         if replaced is not None:
             self._keeping.written(new)
         return replaced
@@ -82,6 +99,19 @@ class Register:
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.SHOW, {"job_id": job_id})
         return Job(**rows[0]) if rows else None
+
+    async def end_of(self, job_id: str) -> Job | None:
+        """The job of this id if it has ended, or asks people. One statement for those asked at the same moment."""
+        row = await self._end_of(job_id)
+        if row is None:
+            return None
+        return await self.job(job_id) if row.pop("is_large") else Job(**row)
+
+    async def _ends_of(self, job_ids: Sequence[str]) -> list[dict[str, Any] | None]:
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.SHOW_ENDED, {"job_ids": job_ids, "large": LARGE_BYTES})
+        found = {row["job_id"]: row for row in rows}
+        return [found.get(job_id) for job_id in job_ids]
 
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         """The newest jobs first, older than `before` where given."""
@@ -142,15 +172,6 @@ class Register:
         return max(len(gone), len(without))
 
 
-async def _write(connection: Connection, order: Submission) -> bool:
-    """Whether the job is written; not where its id belongs to one with other content."""
-    values = asdict(order.identity) | waiting_columns(order.kept) | resolved_columns(order.resolved)
-    rows = await fetch(connection, sql.QUEUE, values)
-    if rows[0]["same"]:
-        await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
-    return bool(rows[0]["same"])
-
-
 async def _call_off(connection: Connection, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
     rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
     if not rows or rows[0]["status"] != "cancelled":
@@ -160,6 +181,27 @@ async def _call_off(connection: Connection, job_id: str, say: Callable[[CalledOf
     called = CalledOff(row["thread_id"], row["attempts"], origin)
     await connection.execute(PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
     return called
+
+
+async def _queued(
+    connection: Connection, orders: Sequence[Submission], new: Mapping[str, list[str]]
+) -> dict[str, bytes]:
+    """Queue jobs that are not there yet; the digest of each as it is there now."""
+    values = {
+        "job_ids": [order.identity.job_id for order in orders],
+        "thread_ids": [order.identity.thread_id for order in orders],
+        "digests": [order.identity.digest for order in orders],
+        "agents": [order.resolved.agent for order in orders],
+        "definitions": [order.resolved.definition for order in orders],
+        "metadatas": [order.identity.metadata for order in orders],
+    }
+    kept, said = kept_columns([order.kept for order in orders]), outbox_columns([order.message for order in orders])
+    rows = await fetch(connection, sql.QUEUE, values | kept | said | dict(new))
+    return {row["job_id"]: row["digest"] for row in rows}
+
+
+def _is_in(digests: Mapping[str, bytes], order: Submission) -> bool:
+    return digests[order.identity.job_id] == order.identity.digest
 
 
 def _questions(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:

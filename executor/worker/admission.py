@@ -167,7 +167,7 @@ class Admission:
 
     async def _fail_thread_busy(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)
-        await self._ledger.reject(who, outcome)
+        await self._outbox.reject(who, outcome)
         await self._stream_ends.say(job.thread_id, job.job_id, 0, outcome.status)
         await self._outbox.publish_and_wake(job.thread_id, outcome.messages)
         await delivery.ack()

@@ -39,6 +39,7 @@ async def begin(desk: Desk, body: RunBody, thread_id: str | None, traced: Mappin
         return await _go_on(desk, thread)
     _check_free(thread, body)
     on = thread_id or str(uuid.uuid4())
+    await _check_beginning(desk, on, body)
     sent = await _sent(desk, body, on, agent.name, traced)
     await _note(desk, thread, on, agent.name)
     if waits or body.multitask_strategy == "interrupt":
@@ -58,6 +59,14 @@ async def _thread(desk: Desk, thread_id: str, body: RunBody) -> Thread | None:
 def _check_free(thread: Thread | None, body: RunBody) -> None:
     if body.multitask_strategy == "reject" and thread is not None and thread.status == "busy":
         raise Problem(HTTPStatus.CONFLICT, "multitask_strategy: the thread is busy", field="multitask_strategy")
+
+
+async def _check_beginning(desk: Desk, thread_id: str, body: RunBody) -> None:
+    """Refuse a checkpoint that is not there, or another thread's."""
+    wanted = body.begins_from
+    of_another = body.checkpoint is not None and body.checkpoint.thread_id not in {None, thread_id}
+    if of_another or (wanted is not None and await desk.states.at(thread_id, wanted) is None):
+        raise Problem(REFUSED, f"checkpoint: the thread has no checkpoint {wanted!r}", field="checkpoint")
 
 
 async def _sent(desk: Desk, body: RunBody, thread_id: str, agent: str, traced: Mapping[str, str]) -> SubmittedJob:

@@ -1,7 +1,7 @@
 """Following a run: what it does as it does it, and what it came to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ class Watched(Protocol):
         """What the job does, up to its `end`."""
 
 
-async def pages(jobs: Waits, job: Job, watcher: Watched) -> AsyncIterator[Page]:
+async def pages(jobs: Waits, job: Job, watcher: Watched) -> AsyncGenerator[Page]:
     """The entries of a run up to its end, or to where it waits for a person; an empty page at least every beat."""
     told, beats = watcher.pages(), 0
     coming = asyncio.ensure_future(anext(told, None))

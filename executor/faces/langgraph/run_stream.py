@@ -41,6 +41,8 @@ class RunStream:
                     yield await self._page(page) or KEEPALIVE_COMMENT
             self._is_over = True
             yield await self._end()
+        except TryAgain:
+            self._stops = False  # it is we who go away: a stream without `end` is taken up again
         finally:
             if self._stops and not self._is_over and not self._face.state.stopping:
                 await asyncio.shield(self._desk.jobs.cancel(self._job.job_id))

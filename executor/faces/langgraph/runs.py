@@ -79,12 +79,14 @@ def _begin(routes: APIRouter, face: Face) -> None:
     @routes.post("/runs/wait", responses=REFUSED)
     async def wait_alone(body: RunBody, request: Request) -> StreamingResponse:
         """Begin a run on a thread of its own; the answer is what it came to."""
-        return _awaited(face.open_desk(), await begin(face.open_desk(), body, None, traced(request)))
+        begun = await begin(face.open_desk(), body, None, traced(request))
+        return _awaited(face, begun, stops=body.on_disconnect == "cancel")
 
     @routes.post("/threads/{thread_id}/runs/wait", responses=REFUSED)
     async def wait(thread_id: Id, body: RunBody, request: Request) -> StreamingResponse:
         """Begin a run; the answer is what it came to."""
-        return _awaited(face.open_desk(), await begin(face.open_desk(), body, thread_id, traced(request)))
+        begun = await begin(face.open_desk(), body, thread_id, traced(request))
+        return _awaited(face, begun, stops=body.on_disconnect == "cancel")
 
 
 def _tell(routes: APIRouter, face: Face) -> None:
@@ -110,9 +112,8 @@ def _tell(routes: APIRouter, face: Face) -> None:
     @routes.get("/threads/{thread_id}/runs/{run_id}/join", responses=UNKNOWN)
     async def join(thread_id: Id, run_id: Id) -> StreamingResponse:
         """What a run came to, once it has."""
-        desk = face.open_desk()
-        job = await known(desk, thread_id, run_id)
-        return _awaited(desk, Begun(job.job_id, job.thread_id))
+        job = await known(face.open_desk(), thread_id, run_id)
+        return _awaited(face, Begun(job.job_id, job.thread_id), stops=False)
 
 
 def _cancel(routes: APIRouter, face: Face) -> None:
@@ -143,16 +144,23 @@ async def _created(desk: Desk, begun: Begun) -> Json:
     return Json(shown.run(job), headers={"Content-Location": run_at(begun.thread_id, begun.job_id)})
 
 
-def _awaited(desk: Desk, begun: Begun) -> StreamingResponse:
+def _awaited(face: Face, begun: Begun, *, stops: bool) -> StreamingResponse:
     """The answer, when there is one; until then a line break now and then, so that nobody in between gives up."""
     where = run_at(begun.thread_id, begun.job_id)
     headers = {"Content-Location": where, "Location": f"{where}/join"}
-    return StreamingResponse(_came_to(desk, begun.job_id), media_type="application/json", headers=headers)
+    return StreamingResponse(_came_to(face, begun.job_id, stops), media_type="application/json", headers=headers)
 
 
-async def _came_to(desk: Desk, job_id: str) -> AsyncIterator[bytes]:
-    async for job in came_to(desk, job_id):
-        yield b"\n" if job is None else dumps(await outcome(desk, job))
+async def _came_to(face: Face, job_id: str, stops: bool) -> AsyncIterator[bytes]:  # noqa: FBT001 - see `_awaited`
+    """Whoever goes away before it has come to anything may have said that it is to stop then."""
+    desk, is_over = face.open_desk(), False
+    try:
+        async for job in came_to(desk, job_id):
+            is_over = job is not None
+            yield b"\n" if job is None else dumps(await outcome(desk, job))
+    finally:
+        if stops and not is_over and not face.state.stopping:
+            await asyncio.shield(desk.jobs.cancel(job_id))
 
 
 async def _listed(desk: Desk, thread_id: str, status: RunStatus | None, most: int) -> list[Job]:

@@ -54,8 +54,12 @@ def thread(found: Thread, state: ThreadState | None) -> JsonObject:
         "status": found.status,
         "config": {},
         "values": state.values if state else None,
-        "interrupts": {task.id: list(task.interrupts) for task in state.tasks if task.interrupts} if state else {},
+        "interrupts": _asked(state) if state and found.status == "interrupted" else {},
     }
+
+
+def _asked(state: ThreadState) -> JsonObject:
+    return {task.id: list(task.interrupts) for task in state.tasks if task.interrupts}
 
 
 def assistant(agent: KnownAgent) -> JsonObject:

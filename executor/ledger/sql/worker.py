@@ -176,5 +176,3 @@ ENDED = f"""
 SELECT thread_id, status, {TOTAL} AS attempts FROM jobs
 WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted')
 """
-
-PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL"

@@ -3,7 +3,7 @@
 import asyncio
 import operator
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
@@ -19,25 +19,25 @@ class Numbers(TypedDict, total=False):
     fails: bool
 
 
-async def ask(_: MessagesState) -> dict[str, Any]:
+async def ask(_):
     """Ask a person, and say what they said."""
     return {"messages": [AIMessage(f"You said: {interrupt({'question': 'Well?'})}")]}
 
 
-async def first(_: Numbers) -> dict[str, Any]:
+async def first(_):
     """Tell something beside the state."""
     get_stream_writer()({"halfway": True})
     return {"seen": ["first"]}
 
 
-async def second(state: Numbers) -> dict[str, Any]:
+async def second(state):
     """The last, which may fail."""
     if state.get("fails"):
         raise ValueError("as it was told to")
     return {"seen": ["second"]}
 
 
-async def wait(state: Numbers) -> dict[str, Any]:
+async def wait(state):
     """Wait for the file."""
     while not Path(state["gate"]).exists():  # noqa: ASYNC110, ASYNC240 - a file of the test
         await asyncio.sleep(0.02)

@@ -52,7 +52,7 @@ async def test_a_message_is_streamed_piece_by_piece_under_the_id_that_it_has_in_
         )
     )
     pieces = [data[0] for name, data in parts if name == "messages"]
-    text = {}
+    text: dict[str, str] = {}
     for piece in pieces:
         if piece["type"] == "AIMessageChunk":
             text[piece["id"]] = text.get(piece["id"], "") + piece["content"]
@@ -174,6 +174,15 @@ async def test_a_run_begins_from_an_earlier_checkpoint(client):
     after_first = next(state for state in history if state["next"] == ["second"])
     values = await client.runs.wait(thread, "steps", input=None, checkpoint=after_first["checkpoint"])
     assert values == {"seen": ["a", "first", "second"]}
+
+
+async def test_a_checkpoint_that_is_not_there_or_anothers_is_refused(client):
+    thread, other = [(await client.threads.create())["thread_id"] for _ in range(2)]
+    await client.runs.wait(thread, "steps", input={"seen": []})
+    [last] = await client.threads.get_history(thread, limit=1)
+    for on, checkpoint in ((thread, {"checkpoint_id": "no such"}), (other, last["checkpoint"])):
+        with pytest.raises(UnprocessableEntityError, match="checkpoint: the thread has no checkpoint"):
+            await client.runs.create(on, "steps", input={"seen": []}, checkpoint=checkpoint)
 
 
 @pytest.mark.parametrize(

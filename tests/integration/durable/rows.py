@@ -152,6 +152,7 @@ VALUES: dict[str, Any] = {
     "features": TEXTS,
     "stale": 60,
     "earlier": "none",
+    "large": 1 << 18,
 }
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.

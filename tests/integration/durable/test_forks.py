@@ -2,19 +2,23 @@
 
 import itertools
 import operator
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, StateGraph
 
+from contract import Env
 from executor.embedded.loopback import wait_until
+from executor.embedded.model import Model
 from tests.integration.durable.aftermath import at_rest
 from tests.integration.durable.people import asks_for, resume
 from tests.integration.durable.steps import AWAY, Act, asks, fails
-from tests.integration.durable.workers import Running, submit, working
-from tests.integration.world import World, enveloped
+from tests.integration.durable.test_kills import calls, work
+from tests.integration.durable.workers import Forked, Running, submit, working
+from tests.integration.world import World, enveloped, unique
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
 
@@ -188,3 +192,25 @@ async def _pods(running: Running) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     await wait_until("the pod said that it is alive", said)
     return rows
+
+
+async def test_a_fork_of_a_deep_agent_goes_on_elsewhere_where_its_worker_died(
+    place: World, fork: Callable[..., Forked], model: Model
+) -> None:
+    one, two = unique(), unique()
+    async with working(place.environment) as running:
+        await place.publish(work(one, thread_id="t"))
+        await at_rest(place, one)
+        steps = await checkpoints(running)
+    dying = fork(**{Env.EXECUTOR_CRASH_AT: "running"})
+    await place.publish(work(two, thread_id="t", checkpoint_id=steps[len(steps) // 2]["id"]))
+    assert await dying.ended() == -signal.SIGKILL
+    async with working(place.environment):
+        first, second = await ended(place, one, two)
+    before, after = [fact.data["result"]["final_state"]["messages"] for fact in (first, second)]
+    asked = next(n for n, each in enumerate(after) if each["type"] == "human" and two in str(each["data"]["content"]))
+    assert 0 < asked < len(before)
+    assert [each["data"]["id"] for each in after[:asked]] == [each["data"]["id"] for each in before[:asked]]
+    assert after[-1]["data"]["content"] == "Done."
+    assert sorted({*calls(model, two)}) == [0, 1, 2]
+    assert second.data["attempts"] == 2

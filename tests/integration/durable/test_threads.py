@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from executor.errors import TryAgain
+from executor.jobs.agents import Resolved
 from executor.jobs.job import Submission
 from executor.jobs.threads import Page, ThreadBusy, ThreadExists, ThreadFilter
 from tests.integration.durable.lab import message
@@ -238,3 +239,13 @@ async def test_who_touches_a_thread_waits_for_nobody_who_does(lab):
         async with asyncio.timeout(5):
             await lab.finish(await lab.begin("a@t"))
     assert (await thread(lab)).status == "idle"
+
+
+async def test_a_thread_has_the_agent_that_its_latest_job_asked_for_by_name(lab):
+    await lab.finish(await lab.begin("a@t"))
+    assert (await lab.threads.get(lab.id("t"))).agent is None
+    for name, agent in {"b@t": "first", "c@t": "second"}.items():
+        await lab.finish(await lab.ledger.claim(lab.identity(name), resolved=Resolved(agent)))
+        assert (await lab.threads.get(lab.id("t"))).agent == agent
+    await lab.finish(await lab.begin("d@t"))
+    assert (await lab.threads.get(lab.id("t"))).agent == "second"

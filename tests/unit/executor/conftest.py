@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from contract import EXECUTE_TYPE
+from executor.api.waits import Waits
 from executor.embedded.loopback import wait_until
 from executor.jobs.events import parse
 from executor.jobs.job import Claim
@@ -44,7 +45,8 @@ class World:
         self.metrics = Metrics()
         self.leases = Leases(self.ledger)
         outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
-        self.outbox = Outbox(self.broker, self.ledger, outcomes.wake)
+        self.waits = Waits(self.ledger, self.broker)
+        self.outbox = Outbox(self.broker, self.ledger, outcomes.wake, self.waits.tell)
         self.ends = StreamEnds(self.stream, self.stream)
         admission = Admission(
             ledger=self.ledger,

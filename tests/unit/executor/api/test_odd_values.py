@@ -37,7 +37,8 @@ def client(world, *before):
     entries = FakeEntries()
     entries.write(*before, *[entry.fields() for entry in world.stream.entries], thread="j")
     watches = Watches(entries, world.ledger, limit=1)
-    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.pods)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
     app = application(State(world.metrics, JobService(*parts)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
 

@@ -27,8 +27,8 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends, world.pods)
-    return JobService(*parts)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
 
 
 def request(service, job_id="j", **changes):
@@ -61,7 +61,7 @@ async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(wo
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
         headers = {"content-type": "application/cloudevents+json"}
         answer = await http.post("/", content=event(metadata={"by": "me"}), headers=headers)
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json() == {
         "type": "about:blank",
         "title": "Service Unavailable",
@@ -163,3 +163,35 @@ async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_w
     await service.cancel("waits")
     said = json.loads(world.broker.stored["waits:cancelled"].body)
     assert said["traceparent"] == traceparent
+
+
+async def test_a_job_in_place_of_one_that_waits_tells_that_it_was_cancelled(world, service):
+    await service.submit([request(service, "waits", thread_id="t")])
+    world.ledger.rows["waits"].status = "interrupted"
+    await service.submit_instead(request(service, "new", thread_id="t"), waiting=True)
+    assert world.told("waits:cancelled") == {"job_id": "waits"}
+    assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
+        ("waits", "end", {"status": "cancelled"})
+    ]
+    assert "new:execute" in world.broker.stored
+
+
+async def test_a_job_in_place_of_one_that_runs_has_its_worker_told(world, service):
+    await service.submit([request(service, "runs", thread_id="t")])
+    world.ledger.rows["runs"].status = "running"
+    await service.submit_instead(request(service, "spares", thread_id="t"), waiting=True)
+    assert world.broker.called_off == []
+    await service.submit_instead(request(service, "new", thread_id="t"), waiting=False)
+    assert world.broker.called_off == ["runs"]
+    assert "new:execute" in world.broker.stored
+
+
+async def test_a_job_that_is_refused_takes_nobodys_place(world, service):
+    await service.submit([request(service, "waits", thread_id="t"), request(service, "taken")])
+    world.ledger.rows["waits"].status = "interrupted"
+    with pytest.raises(IdTaken):
+        await service.submit_instead(request(service, "taken", thread_id="t"), waiting=True)
+    world.pods.unknown = {"metadata"}
+    with pytest.raises(NotKnownYet):
+        await service.submit_instead(request(service, "new", thread_id="t", metadata={"by": "me"}), waiting=True)
+    assert (await world.ledger.job("waits")).status == "interrupted"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contract import EXECUTE_TYPE, WAKE_TYPE
 from executor.jobs.envelope import LONGEST_ID, Invalid
-from executor.jobs.events import Fact, WakeUp, parse, read, render, render_wake
+from executor.jobs.events import Fact, WakeUp, jobs_in, parse, read, render, render_wake
 from executor.jobs.job import JobRequest
 from executor.jobs.validation import DEEPEST
 
@@ -312,3 +312,13 @@ def test_the_same_fact_has_the_same_id_and_another_one_another(one, other, word)
     assert (Fact(word, one, {}).id == Fact(word, other, {}).id) == (one == other)
     assert Fact("cancelled", one, {}).id != Fact(word, one, {}).id
     Fact(word, one, {}).id.encode("ascii")
+
+
+@pytest.mark.parametrize("job_id", ["j", "a:completed", "a:completed:completed", "ä/% :x", "completed", ":"])
+@pytest.mark.parametrize("nth", ["", "q:1", "completed:completed"])
+def test_the_job_that_a_fact_is_about_is_found_by_the_facts_id(job_id, nth):
+    assert job_id in jobs_in(Fact("completed", job_id, {}, nth=nth).id, "completed")
+
+
+def test_what_is_no_fact_is_about_no_job():
+    assert [jobs_in(identity, "completed") for identity in ("", "j:failed", "j")] == [[], [], []]

@@ -105,13 +105,13 @@ class Agents:
         if (known := graphs.chosen(job.agent_definition, self._known)) is not None:
             return known
         if (name := agent_asked(job.agent_definition)) is not None:
-            return await self._named(name, job, resolved)
+            return await self._named(name, resolved)
         if resolved.definition is None and not self._inline:
             raise Rejected(NOT_ALLOWED, f"{definition.ROOT}: may not come in a message here, but an agent's name may")
         digest = resolved.definition or Resolved.of(job.agent_definition).definition
         return await self._defined(str(digest), resolved, job)
 
-    async def _named(self, name: Any, job: JobRequest, resolved: Resolved) -> Declared:
+    async def _named(self, name: Any, resolved: Resolved) -> Declared:
         """What was found behind the name when the job was accepted, whatever it means by now."""
         if resolved.agent is not None and resolved.definition is not None:
             return await self._defined(resolved.definition, resolved)

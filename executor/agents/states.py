@@ -93,12 +93,17 @@ async def _task(task: PregelTask) -> TaskState:
         id=task.id,
         name=task.name,
         path=tuple(as_flat_json(task.path)),
-        error=None if task.error is None else text(task.error, repr if isinstance(task.error, Exception) else str),
+        error=_error(task.error),
         interrupts=_interrupts(task.interrupts),
         spot=_spot(inner.config if isinstance(inner, StateSnapshot) else inner),
         state=await _state(inner) if isinstance(inner, StateSnapshot) else None,
         result=await whole_as_flat_json(task.result),
     )
+
+
+def _error(error: Any) -> str | None:
+    """An exception, or its text."""
+    return text(error, repr) if isinstance(error, Exception) else error
 
 
 def _interrupts(asked: tuple[Interrupt, ...]) -> tuple[dict[str, Any], ...]:

@@ -13,6 +13,7 @@ from executor.errors import TryAgain
 from executor.jobs.entries import BEGINNING, Place
 from executor.jobs.job import Job
 from executor.watch.feed import Feed
+from executor.watch.follower import Follower
 from executor.watch.ports import EntryReader, Jobs, News
 from executor.watch.watcher import Watcher
 
@@ -56,8 +57,21 @@ class Watches:
             with feed.watched(job):
                 yield Watcher(feed, job.job_id, after, self._entries)
         finally:
-            if not feed.jobs:
-                del self._feeds[job.thread_id]
+            self._leave(feed)
+
+    @contextmanager
+    def follower(self, thread_id: str, after: Place) -> Iterator[Follower]:
+        """One who follows the thread from the place on, which no client has named: others may be read to from there."""
+        feed = self._feeds.setdefault(thread_id, Feed(thread_id, self._read_anew))
+        try:
+            with feed.followed():
+                yield Follower(feed, after, self._entries)
+        finally:
+            self._leave(feed)
+
+    def _leave(self, feed: Feed) -> None:
+        if not feed.is_watched:
+            del self._feeds[feed.thread_id]
 
     async def last(self, thread_id: str) -> Place:
         """Where the thread's stream ends now, as far as that can be known."""

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 
 from executor.faces.langgraph import assistants, info, run_streams, runs, thread_state, threads, unserved
 from executor.faces.langgraph.face import Face
+from executor.faces.langgraph.protocol import routes as protocol
 
 PARTS: tuple[Callable[[Face], APIRouter], ...] = (
     info.router,
     assistants.router,
     threads.router,
     thread_state.router,
+    protocol.router,
     run_streams.router,
     runs.router,
     unserved.router,

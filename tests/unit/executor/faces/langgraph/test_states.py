@@ -43,6 +43,7 @@ class Checkpoints:
         return ThreadState(spot, {"said": "Blue."}) if has else None
 
     async def history(self, spot, ran, part):
+        assert ran == RAN
         return [ThreadState(spot, {"part": part})]
 
 

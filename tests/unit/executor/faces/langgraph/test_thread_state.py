@@ -1,5 +1,7 @@
 """What a thread holds and held, over HTTP."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -79,7 +81,8 @@ def threads():
 @pytest.fixture
 async def http(threads):
     face = Face(State(Metrics()))
-    face.desk = Desk(None, threads, threads, None)
+    nobody: Any = None
+    face.desk = Desk(nobody, threads, threads, nobody)
     app = application(face.state, langgraph.routers(face))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         yield client

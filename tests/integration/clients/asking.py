@@ -1,0 +1,31 @@
+"""Graphs that ask more than once: one question after the other, and two at once."""
+
+import operator
+from typing import Annotated, Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
+
+
+class Said(TypedDict, total=False):
+    """What people said."""
+
+    said: Annotated[list[str], operator.add]
+
+
+async def first(_: Said) -> dict[str, Any]:
+    """Ask for a name."""
+    return {"said": [f"name {interrupt('Your name?')}"]}
+
+
+async def second(_: Said) -> dict[str, Any]:
+    """Ask for an age."""
+    return {"said": [f"age {interrupt('Your age?')}"]}
+
+
+def _graph() -> StateGraph[Said]:
+    return StateGraph(Said).add_node("first", first).add_node("second", second).add_edge(START, "first")
+
+
+twice = _graph().add_edge("first", "second").add_edge("second", END).compile()
+both = _graph().add_edge(START, "second").add_edge("first", END).add_edge("second", END).compile()

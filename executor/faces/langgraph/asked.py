@@ -12,7 +12,7 @@ STRUCTURED = {"content-type": "application/cloudevents+json"}
 OURS = frozenset(
     {"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "run_id", "graph_id", "assistant_id"}
 )
-INTERNAL = ("__", "langgraph_")  # what a graph notes of itself when it calls another
+INTERNAL = ("__", "langgraph_", "deepagents_")  # what a graph notes of itself when it calls another
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "agent-executor:assistants")
 
 

@@ -35,6 +35,7 @@ def run(job: Job) -> JsonObject:
         "metadata": job.metadata or {},
         "multitask_strategy": "enqueue",
         "kwargs": {},
+        **({"error": failure(job)["message"]} if job.status == "failed" else {}),
     }
 
 

@@ -23,9 +23,22 @@ async def second(_: Said) -> dict[str, Any]:
     return {"said": [f"age {interrupt('Your age?')}"]}
 
 
-def _graph() -> StateGraph[Said]:
-    return StateGraph(Said).add_node("first", first).add_node("second", second).add_edge(START, "first")
-
-
-twice = _graph().add_edge("first", "second").add_edge("second", END).compile()
-both = _graph().add_edge(START, "second").add_edge("first", END).add_edge("second", END).compile()
+twice = (
+    StateGraph(Said)
+    .add_node("first", first)
+    .add_node("second", second)
+    .add_edge(START, "first")
+    .add_edge("first", "second")
+    .add_edge("second", END)
+    .compile()
+)
+both = (
+    StateGraph(Said)
+    .add_node("first", first)
+    .add_node("second", second)
+    .add_edge(START, "first")
+    .add_edge(START, "second")
+    .add_edge("first", END)
+    .add_edge("second", END)
+    .compile()
+)

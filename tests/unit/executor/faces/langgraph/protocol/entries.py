@@ -6,7 +6,9 @@ from typing import Any
 from executor.jobs.entries import Place, StreamEntry
 
 
-def entry(at: int, kind: str, data: Any = None, node: str = "", ns: str = "", job: str = "j") -> StreamEntry:
+def entry(  # noqa: PLR0913, PLR0917 - as many as it has fields
+    at: int, kind: str, data: Any = None, node: str = "", ns: str = "", job: str = "j"
+) -> StreamEntry:
     """An entry as the stream holds it."""
     fields = {"job": job, "attempt": "1", "type": kind, "node": node, "ns": ns, "data": json.dumps(data)}
     return StreamEntry(Place(at, 0), fields)

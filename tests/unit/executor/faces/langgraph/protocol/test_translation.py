@@ -21,9 +21,7 @@ WHOLE = {
 
 def told(*entries):
     translation = Translation()
-    return [
-        (event.method, event.namespace, event.data) for each in entries for event in translation.events(each)
-    ]
+    return [(event.method, event.namespace, event.data) for each in entries for event in translation.events(each)]
 
 
 def messages(*entries):

@@ -34,7 +34,7 @@ async def test_the_client_streams_asks_answers_and_takes_a_stream_up_again(faced
     assert found["created"].keys() == {"run_id", "thread_id"}
     assert (found["again"][0], found["again"][-1], found["joined"], found["found"]) == ("metadata", "end", 4, [4])
     assert (found["asked"], found["answered"]) == ({"question": "Well?"}, "You said: fine")
-    assert found["assistants"] == ["asker", "slow", "steps", "writer"]
+    assert {"asker", "writer"} <= set(found["assistants"])
 
 
 async def test_the_hook_of_chat_interfaces_streams_and_regenerates(faced):

@@ -1,5 +1,6 @@
 """A run that a client asks for, as the event of a job. Pure."""
 
+import json
 import uuid
 from typing import Any
 
@@ -41,7 +42,7 @@ def event(body: RunBody, job_id: str, thread_id: str, agent: str) -> bytes:
     }
     attributes = {"specversion": "1.0", "id": job_id, "source": "/runs", "type": EXECUTE_TYPE}
     multitask = {"multitask": "reject"} if body.multitask_strategy == "reject" else {}
-    return dumps({**attributes, **multitask, "data": data})
+    return json.dumps({**attributes, **multitask, "data": data}).encode()  # what cannot be kept stays, to be refused
 
 
 def notes(body: RunBody) -> dict[str, str]:

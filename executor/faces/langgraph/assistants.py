@@ -18,7 +18,7 @@ from executor.jobs.agents import KnownAgent
 
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "No such assistant"}}
 Limit = Annotated[int, Field(ge=1, le=1000)]
-Offset = Annotated[int, Field(ge=0)]
+Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Search(Body):

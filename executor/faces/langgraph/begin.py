@@ -39,8 +39,8 @@ async def begin(desk: Desk, body: RunBody, thread_id: str | None, traced: Mappin
         return await _go_on(desk, thread)
     _check_free(thread, body)
     on = thread_id or str(uuid.uuid4())
-    await _check_beginning(desk, on, body)
     sent = await _sent(desk, body, on, agent.name, traced)
+    await _check_beginning(desk, sent, body)
     await _note(desk, thread, on, agent.name)
     if waits or body.multitask_strategy == "interrupt":
         await desk.jobs.submit_instead(sent, waiting=body.multitask_strategy != "interrupt")
@@ -61,9 +61,9 @@ def _check_free(thread: Thread | None, body: RunBody) -> None:
         raise Problem(HTTPStatus.CONFLICT, "multitask_strategy: the thread is busy", field="multitask_strategy")
 
 
-async def _check_beginning(desk: Desk, thread_id: str, body: RunBody) -> None:
+async def _check_beginning(desk: Desk, sent: SubmittedJob, body: RunBody) -> None:
     """Refuse a checkpoint that is not there, or another thread's."""
-    wanted = body.begins_from
+    thread_id, wanted = sent.job.thread_id, sent.job.checkpoint_id
     of_another = body.checkpoint is not None and body.checkpoint.thread_id not in {None, thread_id}
     if of_another or (wanted is not None and await desk.states.at(thread_id, wanted) is None):
         raise Problem(REFUSED, f"checkpoint: the thread has no checkpoint {wanted!r}", field="checkpoint")

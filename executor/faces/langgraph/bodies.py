@@ -1,10 +1,13 @@
 """What clients send to begin a run. What is not served is refused by the name of its field, never ignored."""
 
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from executor.api.problems import Problem
 from executor.faces.langgraph.frames import FIRST_MODE, Mode
+from executor.jobs.validation import unstorable_in
 
 JsonObject = dict[str, Any]
 
@@ -35,6 +38,14 @@ class Body(BaseModel):
         return (
             {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
         )
+
+
+def check_storable(body: Body) -> None:
+    """Refuse what PostgreSQL or UTF-8 cannot hold, by the path of its field."""
+    problem = unstorable_in(body.model_dump())
+    if problem is not None:
+        detail = problem.removeprefix("data.")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=detail.partition(": ")[0])
 
 
 class CheckpointBody(Body):

@@ -12,7 +12,7 @@ from executor.api.json_response import Json
 from executor.api.problems import Problem
 from executor.faces.langgraph import shown
 from executor.faces.langgraph.begin import Begun, begin
-from executor.faces.langgraph.bodies import Body, RunBody
+from executor.faces.langgraph.bodies import Body, RunBody, check_storable
 from executor.faces.langgraph.face import Desk, Face
 from executor.faces.langgraph.follow import came_to, outcome
 from executor.faces.langgraph.info import TAG
@@ -133,6 +133,7 @@ def _cancel(routes: APIRouter, face: Face) -> None:
     @routes.post("/runs/cancel", status_code=HTTPStatus.NO_CONTENT, responses=REFUSED)
     async def cancel_many(body: Cancelled, _: Action = "interrupt") -> None:
         """Stop several; those that have ended stay as they are."""
+        check_storable(body)
         desk = face.open_desk()
         for job in await _meant(desk, body):
             if job.status not in TERMINAL:

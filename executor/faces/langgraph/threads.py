@@ -12,13 +12,12 @@ from executor.api.json_response import Json
 from executor.api.problems import Problem
 from executor.faces.langgraph import shown
 from executor.faces.langgraph.assistants import Limit, Offset
-from executor.faces.langgraph.bodies import Body, JsonObject, NotServed
+from executor.faces.langgraph.bodies import Body, JsonObject, NotServed, check_storable
 from executor.faces.langgraph.face import Desk, Face
 from executor.faces.langgraph.info import TAG
 from executor.faces.langgraph.paths import Id
 from executor.jobs.envelope import LONGEST_ID
 from executor.jobs.threads import Page, SortBy, Thread, ThreadBusy, ThreadExists, ThreadFilter, ThreadStatus
-from executor.jobs.validation import unstorable_in
 
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "No such thread"}}
 AT_REST: dict[int | str, dict[str, Any]] = {409: {"description": "A run of it has not ended"}}
@@ -75,7 +74,7 @@ def _many(routes: APIRouter, face: Face) -> None:
     @routes.post("/threads", responses={409: {"description": "There is one of this id"}})
     async def create(body: NewThread) -> Json:
         """Make a thread before it has a run."""
-        _check(body.metadata, body.thread_id or "")
+        check_storable(body)
         noted = ({"graph_id": body.graph_id} if body.graph_id else {}) | body.metadata
         threads = face.open_desk().threads
         try:
@@ -87,7 +86,7 @@ def _many(routes: APIRouter, face: Face) -> None:
     @routes.post("/threads/search")
     async def search(body: Search) -> Json:
         """Threads, with what they hold."""
-        _check(body.metadata or {})
+        check_storable(body)
         desk = face.open_desk()
         by: SortBy = SORTED_BY.get(body.sort_by, "updated_at")
         page = Page(by, is_descending=body.sort_order == "desc", limit=body.limit, offset=body.offset)
@@ -99,7 +98,7 @@ def _many(routes: APIRouter, face: Face) -> None:
     @routes.post("/threads/count")
     async def count(body: Count) -> Json:
         """How many there are."""
-        _check(body.metadata or {})
+        check_storable(body)
         return Json(await face.open_desk().threads.count(ThreadFilter(body.metadata or None, body.status)))
 
 
@@ -113,7 +112,7 @@ def _one(routes: APIRouter, face: Face) -> None:
     @routes.patch("/threads/{thread_id}", responses=UNKNOWN)
     async def patch(thread_id: Id, body: Notes) -> Json:
         """Note something of it."""
-        _check(body.metadata)
+        check_storable(body)
         found = await face.open_desk().threads.patch(thread_id, body.metadata)
         if found is None:
             raise unknown(thread_id)
@@ -146,10 +145,3 @@ def unknown(thread_id: str) -> Problem:
 
 async def _shown(desk: Desk, found: Thread, *, whole: bool) -> JsonObject:
     return shown.thread(found, await desk.states.current(found.thread_id) if whole else None)
-
-
-def _check(metadata: JsonObject, thread_id: str = "") -> None:
-    """Refuse what PostgreSQL cannot hold."""
-    problem = unstorable_in({"metadata": metadata, "thread_id": thread_id})
-    if problem is not None:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem.removeprefix("data."))

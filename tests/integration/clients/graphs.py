@@ -54,4 +54,13 @@ steps = (
     .add_edge("second", END)
     .compile()
 )
+gated = (
+    StateGraph(Numbers)
+    .add_node("first", first)
+    .add_node("wait", wait)
+    .add_edge(START, "first")
+    .add_edge("first", "wait")
+    .add_edge("wait", END)
+    .compile()
+)
 slow = StateGraph(Numbers).add_node("wait", wait).add_edge(START, "wait").add_edge("wait", END).compile()

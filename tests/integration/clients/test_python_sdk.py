@@ -7,6 +7,8 @@ from tests.integration.world import says, unique, writing
 
 pytestmark = pytest.mark.anyio
 
+AGENTS = ["asker", "both", "gated", "slow", "steps", "twice", "writer"]
+
 
 async def told(stream):
     return [(part.event, part.data) async for part in stream]
@@ -14,7 +16,7 @@ async def told(stream):
 
 async def test_assistants_are_the_agents_by_name_and_by_id(client):
     found = await client.assistants.search(limit=100)
-    assert [each["graph_id"] for each in found] == ["asker", "both", "slow", "steps", "twice", "writer"]
+    assert [each["graph_id"] for each in found] == AGENTS
     assert {each["metadata"]["created_by"] for each in found} == {"system"}
     writer = found[-1]
     assert await client.assistants.get(writer["assistant_id"]) == await client.assistants.get("writer") == writer

@@ -131,3 +131,35 @@ async def test_cancelling_is_told_and_what_has_ended_stays(http):
     _, _, thread, _, run_id = where.split("/")
     assert (await http.post("/runs/cancel", json={"thread_id": thread, "run_ids": [run_id]})).status_code == 204
     assert (await http.get(where)).json()["status"] == "success"
+
+
+HALF = "\\ud800"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/threads", '{"thread_id": "a\\u0000"}', "thread_id"),
+        ("/threads", '{"metadata": {"a": ["HALF"]}}', "metadata.a[0]"),
+        ("/threads", "[]", ""),
+        ("/threads/search", '{"ids": ["HALF"]}', "ids[0]"),
+        ("/threads/search", '{"offset": 1e30}', "offset"),
+        ("/threads/count", '{"metadata": {"HALF": 1}}', "metadata.(a key)"),
+        ("/runs/cancel", '{"thread_id": "x", "run_ids": ["a\\u0000"]}', "run_ids[0]"),
+        ("/runs", '{"assistant_id": "steps", "input": {}, "checkpoint_id": "HALF"}', "data.checkpoint_id"),
+        ("/runs", '{"assistant_id": "steps", "input": {}, "config": {"configurable": {"checkpoint_id": 5}}}', "data"),
+        ("/runs", '{"assistant_id": "HALF", "input": {}}', None),
+        ("/runs", '{"assistant_id": "steps", "input": {}, "config": []}', "config"),
+    ],
+)
+async def test_a_hostile_body_is_refused_by_its_field(http, path, body, field):
+    answer = await http.post(path, content=body.replace("HALF", HALF), headers={"content-type": "application/json"})
+    assert answer.status_code in {400, 404, 422}
+    assert field is None or answer.json()["field"].startswith(field)
+
+
+@pytest.mark.parametrize("thread", ["a%00b", "%ED%A0%80", "x" * 300, "%2e%2e"])
+async def test_odd_threads_in_a_path_are_unknown(http, thread):
+    for path in ("", "/state", "/runs", "/runs/y", "/runs/y/join", "/runs/y/stream"):
+        assert (await http.get(f"/threads/{thread}{path}")).status_code == 404
+    assert (await http.delete(f"/threads/{thread}")).status_code == 404

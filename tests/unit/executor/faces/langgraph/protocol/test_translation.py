@@ -3,6 +3,7 @@
 import pytest
 
 from executor.faces.langgraph.protocol.translation import Translation
+from executor.jobs.entries import StreamEntry
 from tests.unit.executor.faces.langgraph.protocol.entries import asks, begins, checkpoint, ends, entry
 
 RUNNING = ("lifecycle", (), {"event": "running"})
@@ -217,7 +218,8 @@ def test_what_it_does_not_know_it_passes_over():
 
 def test_of_an_earlier_image_only_what_its_root_says_is_told():
     """Its entries do not say which of two graphs inside speaks."""
-    inside, root = entry(1, "state", {"n": 1}, "tools/model"), entry(2, "state", {"n": 2}, "model")
-    for each in (inside, root):
-        del each.fields["ns"]
+    inside, root = [
+        StreamEntry(each.place, {name: text for name, text in each.fields.items() if name != "ns"})
+        for each in (entry(1, "state", {"n": 1}, "tools/model"), entry(2, "state", {"n": 2}, "model"))
+    ]
     assert told(inside, root) == [("updates", (), {"node": "model", "values": {"n": 2}})]

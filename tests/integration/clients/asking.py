@@ -13,12 +13,12 @@ class Said(TypedDict, total=False):
     said: Annotated[list[str], operator.add]
 
 
-async def first(state: Said) -> dict[str, Any]:
+async def first(state: Said) -> dict[str, Any]:  # noqa: ARG001 - a node has one
     """Ask for a name."""
     return {"said": [f"name {interrupt('Your name?')}"]}
 
 
-async def second(state: Said) -> dict[str, Any]:
+async def second(state: Said) -> dict[str, Any]:  # noqa: ARG001 - a node has one
     """Ask for an age."""
     return {"said": [f"age {interrupt('Your age?')}"]}
 

@@ -93,7 +93,7 @@ class Service:
         )
         reader = StateReader(agents.graph, resources.savers.reading)
         states = States(resources.threads, resources.definitions, reader)
-        self.desk = Desk(self.jobs, resources.threads, states, resources.savers.forget)
+        self.desk = Desk(self.jobs, resources.threads, states, resources.savers.forget, agents)
         thread_order = ThreadOrder(resources.broker, resources.room, accepted)
         admission = Admission(
             ledger=resources.ledger,

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from executor.agents import definition, graphs, inputs, long_texts
+from executor.agents import definition, drawing, graphs, inputs, long_texts
 from executor.agents.catalogue import UNKNOWN, Catalogue
 from executor.agents.declared import Declared, Graph
 from executor.agents.gates import Gates
@@ -92,6 +92,17 @@ class Agents:
         if resolved.agent in self._known:
             return self._known[resolved.agent].graph
         raise Rejected(UNKNOWN, f"{resolved.agent!r} is no agent here" if resolved.agent else "its agent is not known")
+
+    async def drawing(self, name: str, *, xray: bool | int) -> dict[str, Any]:
+        """What the agent of this name looks like now; raises Rejected where it cannot be had."""
+        return await asyncio.to_thread(drawing.drawing, await self._named_now(name), xray)
+
+    async def schemas(self, name: str) -> dict[str, Any]:
+        """What it takes and gives; raises Rejected."""
+        return await asyncio.to_thread(drawing.schemas, await self._named_now(name))
+
+    async def _named_now(self, name: str) -> Graph:
+        return await self.graph(self._catalogue.resolve(name))
 
     def listed(self) -> list[KnownAgent]:
         """The agents that jobs may ask for by name."""

@@ -4,13 +4,23 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from executor.faces.langgraph import assistants, info, run_streams, runs, thread_state, threads, unserved
+from executor.faces.langgraph import (
+    assistant_graphs,
+    assistants,
+    info,
+    run_streams,
+    runs,
+    thread_state,
+    threads,
+    unserved,
+)
 from executor.faces.langgraph.face import Face
 from executor.faces.langgraph.protocol import routes as protocol
 
 PARTS: tuple[Callable[[Face], APIRouter], ...] = (
     info.router,
     assistants.router,
+    assistant_graphs.router,
     threads.router,
     thread_state.router,
     protocol.router,

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from executor.api.service import JobService
 from executor.api.state import State
 from executor.errors import TryAgain
-from executor.faces.langgraph.ports import Threads
+from executor.faces.langgraph.ports import Graphs, Threads
 from executor.faces.langgraph.states import States
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Who is asked: for jobs, for threads, for what a thread's state is; `forget` drops a thread's checkpoints."""
+    """Who is asked: for jobs, for threads and their states, for graphs; `forget` drops a thread's checkpoints."""
 
     jobs: JobService
     threads: Threads
     states: States
     forget: Callable[[str], Awaitable[None]]
+    graphs: Graphs
 
 
 @dataclass

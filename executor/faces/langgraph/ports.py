@@ -6,6 +6,16 @@ from typing import Any, Literal, Protocol
 from executor.jobs.threads import EVERY_THREAD, FIRST_PAGE, Page, Thread, ThreadFilter
 
 
+class Graphs(Protocol):
+    """The graphs of agents by their names; every method raises Rejected where one cannot be had, or TryAgain."""
+
+    async def drawing(self, name: str, *, xray: bool | int) -> dict[str, Any]:
+        """What it looks like: nodes and edges, with `xray` those of graphs inside it, too."""
+
+    async def schemas(self, name: str) -> dict[str, Any]:
+        """JSON schemas of what it takes and gives."""
+
+
 class Threads(Protocol):
     """Threads as an entity; every method raises TryAgain."""
 

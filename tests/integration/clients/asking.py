@@ -13,19 +13,32 @@ class Said(TypedDict, total=False):
     said: Annotated[list[str], operator.add]
 
 
-async def first(_: Said) -> dict[str, Any]:
+async def first(state: Said) -> dict[str, Any]:  # noqa: ARG001 - a node has one
     """Ask for a name."""
     return {"said": [f"name {interrupt('Your name?')}"]}
 
 
-async def second(_: Said) -> dict[str, Any]:
+async def second(state: Said) -> dict[str, Any]:  # noqa: ARG001 - a node has one
     """Ask for an age."""
     return {"said": [f"age {interrupt('Your age?')}"]}
 
 
-def _graph() -> StateGraph[Said]:
-    return StateGraph(Said).add_node("first", first).add_node("second", second).add_edge(START, "first")
-
-
-twice = _graph().add_edge("first", "second").add_edge("second", END).compile()
-both = _graph().add_edge(START, "second").add_edge("first", END).add_edge("second", END).compile()
+twice = (
+    StateGraph(Said)
+    .add_node("first", first)
+    .add_node("second", second)
+    .add_edge(START, "first")
+    .add_edge("first", "second")
+    .add_edge("second", END)
+    .compile()
+)
+both = (
+    StateGraph(Said)
+    .add_node("first", first)
+    .add_node("second", second)
+    .add_edge(START, "first")
+    .add_edge(START, "second")
+    .add_edge("first", END)
+    .add_edge("second", END)
+    .compile()
+)

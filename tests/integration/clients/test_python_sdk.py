@@ -216,3 +216,12 @@ async def test_an_answer_that_nobody_asked_for_is_a_conflict(client):
     thread = (await client.threads.create())["thread_id"]
     with pytest.raises(ConflictError):
         await client.runs.create(thread, "asker", command={"resume": "yes"})
+
+
+async def test_an_assistant_is_drawn_and_says_what_it_takes(client):
+    drawn = await client.assistants.get_graph("steps")
+    assert [node["id"] for node in drawn["nodes"]] == ["__start__", "first", "second", "__end__"]
+    assert await client.assistants.get_graph("steps", xray=2) == drawn
+    schemas = await client.assistants.get_schemas("steps")
+    assert (schemas["graph_id"], "seen" in schemas["input_schema"]["properties"]) == ("steps", True)
+    assert (await client.assistants.get_schemas("writer"))["output_schema"]["properties"].keys() >= {"messages"}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -100,7 +100,7 @@ class Telling:
         self._held: list[Placed] | None = []  # questions that may be answered in what is to be read yet
         self._silent = 0
 
-    async def chunks(self, follower: Followed) -> AsyncIterator[bytes]:
+    async def chunks(self, follower: Followed) -> AsyncGenerator[bytes, None]:
         """For ever: a comment at once, where the thread stands, and then what it does."""
         yield AT_ONCE
         if self._is_back:

@@ -82,7 +82,7 @@ def threads():
 async def http(threads):
     face = Face(State(Metrics()))
     nobody: Any = None
-    face.desk = Desk(nobody, threads, threads, nobody)
+    face.desk = Desk(nobody, threads, threads, nobody, nobody)
     app = application(face.state, langgraph.routers(face))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         yield client

@@ -1,7 +1,8 @@
 """The stream of a run, as clients of the first generation read it: server-sent events named by their mode."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT
@@ -32,13 +33,13 @@ class RunStream:
         self._last: Any = None
         self._is_over = False
 
-    async def told(self) -> AsyncIterator[bytes]:
+    async def told(self) -> AsyncGenerator[bytes]:
         """The events, a comment at once and in every silence; `end` is the last, or `error`."""
         try:
             yield BEGUN + sent(self._frames.metadata())
-            with self._desk.jobs.watches.watcher(self._job, BEGINNING) as watcher:
-                async for page in pages(self._desk.jobs, self._job, watcher):
-                    yield await self._page(page) or KEEPALIVE_COMMENT
+            async with aclosing(self._pages()) as told:
+                async for each in told:
+                    yield each
             self._is_over = True
             yield await self._end()
         except TryAgain:
@@ -46,6 +47,12 @@ class RunStream:
         finally:
             if self._stops and not self._is_over and not self._face.state.stopping:
                 await asyncio.shield(self._desk.jobs.cancel(self._job.job_id))
+
+    async def _pages(self) -> AsyncGenerator[bytes]:
+        with self._desk.jobs.watches.watcher(self._job, BEGINNING) as watcher:
+            async with aclosing(pages(self._desk.jobs, self._job, watcher)) as told:
+                async for page in told:
+                    yield await self._page(page) or KEEPALIVE_COMMENT
 
     async def _page(self, page: Page) -> bytes:
         return b"".join([await self._entry(entry) for entry in page])

@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from typing import Any
 
 import pytest
 from deepagents.middleware import async_subagents
@@ -37,8 +38,13 @@ CONFIG = {"configurable": {"thread_id": "parent"}}
 @pytest.fixture
 async def parent(faced, monkeypatch):
     made = []
-    monkeypatch.setattr(async_subagents, "get_client", lambda **more: made.append(get_client(**more)) or made[-1])
-    there = [
+
+    def get(**more):
+        made.append(get_client(**more))
+        return made[-1]
+
+    monkeypatch.setattr(async_subagents, "get_client", get)
+    there: list[Any] = [
         {"name": name, "description": name, "graph_id": name, "url": faced.url, "headers": {}}
         for name in ("writer", "asker")
     ]

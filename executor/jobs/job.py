@@ -282,9 +282,18 @@ class JobFilter:
     thread_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    tenant: str | None = None
 
 
 EVERY_JOB = JobFilter()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What keeps the submission at `index` from being written: its `field` names what is another's."""
+
+    index: int
+    field: str = "job_id"
 
 
 @dataclass(frozen=True)

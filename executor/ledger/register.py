@@ -16,41 +16,52 @@ from executor.jobs.job import (
     Message,
     Origin,
     Submission,
+    Taken,
     Wake,
 )
 from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
 from executor.ledger.sql import people as sql
 from executor.ledger.sql.worker import PROMISE
+from executor.ledger.threads import alone_on
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 
 class Register:
-    """Every method raises TryAgain where the database fails."""
+    """Every method raises TryAgain where the database fails.
 
-    def __init__(self, pool: Pool) -> None:
+    Jobs without a tenant belong to `tenant`, None where tenants are not told apart.
+    """
+
+    def __init__(self, pool: Pool, tenant: str | None = None) -> None:
         self._pool = pool
+        self._tenant = tenant
 
-    async def queue(self, orders: Sequence[Submission]) -> int | None:
-        """Write down jobs and promise the messages that ask for them, all in one commit or none.
+    async def queue(self, orders: Sequence[Submission], tenant: str | None = None) -> Taken | None:
+        """Write down jobs of the tenant and promise the messages that ask for them, all in one commit or none.
 
-        Returns the index of the first whose id belongs to a job with other content, or None when all are written.
+        Returns the first whose id belongs to a job with other content or of another tenant, or whose thread is another
+        tenant's; None when all are written.
         """
-        conflict = None
+        taken = None
+        whose = {"tenant": tenant, "own": self._tenant}
         async with transaction(self._pool) as connection:
+            await alone_on(connection, [order.identity.thread_id for order in orders], tenant)
             for index, order in enumerate(orders):
-                rows = await fetch(connection, sql.QUEUE, asdict(order.identity) | waiting_columns(order.kept))
-                if not rows[0]["same"]:
-                    conflict = index
+                values = asdict(order.identity) | waiting_columns(order.kept) | whose
+                [row] = await fetch(connection, sql.QUEUE, values)
+                if not (row["same"] and row["on_own_thread"]):
+                    taken = Taken(index, "thread_id" if row["same"] else "job_id")
                     raise psycopg.Rollback
                 await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
-        return conflict
+        return taken
 
-    async def job(self, job_id: str) -> Job | None:
-        """The job of this id."""
+    async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
+        """The job of this id; of a tenant, where one is given."""
         if "\0" in job_id:
             return None  # PostgreSQL holds no NUL character, so neither does an id
+        values = {"job_id": job_id, "tenant": tenant, "own": self._tenant}
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.SHOW, {"job_id": job_id})
+            rows = await fetch(connection, sql.SHOW, values)
         return Job(**rows[0]) if rows else None
 
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
@@ -60,8 +71,10 @@ class Register:
             return []
         if before is not None:
             given |= {"before": before.created_at, "before_id": before.job_id}
+        text = sql.listed(given, own=only.tenant == self._tenant)
         async with connected(self._pool) as connection:
-            return [Job(**row) for row in await fetch(connection, sql.listed(given), given | {"limit": limit})]
+            rows = await fetch(connection, text, given | {"limit": limit, "own": self._tenant})
+        return [Job(**row) for row in rows]
 
     async def resume(self, job_id: str, answer: Any, key: str | None = None) -> Wake | None:
         """Keep a person's answer, and let the job go on where it waits for people; None where it need not be woken.

@@ -20,6 +20,15 @@ BLOCKED = f"""(
 OF_ASKED = {"thread_id": "asked.thread_id", "job_id": "asked.job_id", "sequence": "asked.sequence"}
 OF_ONE = {"thread_id": "%(thread_id)s", "job_id": "%(job_id)s", "sequence": "%(sequence)s"}
 
+# Whose a thread is: its first job's, and that is another's where it has a tenant. `own` are the jobs without one; it is
+# NULL where tenants are not told apart. Whoever is in the ledger already was let onto his thread when he came.
+TENANT_OF_THREAD = """(
+    SELECT coalesce(first.tenant, %(own)s) FROM jobs AS first
+    WHERE first.thread_id = {thread_id} ORDER BY first.created_at, first.job_id LIMIT 1)"""
+FOREIGN = f"""(
+    %(own)s::text IS NOT NULL AND coalesce({TENANT_OF_THREAD}, %(own)s) <> %(own)s
+    AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {{job_id}}))"""
+
 # A failed job that comes back from the dead letters begins anew, once for each letter.
 REPLAYED = "job.status = 'failed' AND job.replay < excluded.replay"
 ANEW = """

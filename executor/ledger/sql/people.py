@@ -2,13 +2,17 @@
 
 from collections.abc import Collection
 
-from executor.ledger.sql.fragments import QUESTIONS, TOTAL, WAKE
+from executor.ledger.sql.fragments import QUESTIONS, TENANT_OF_THREAD, TOTAL, WAKE
+from executor.ledger.sql.tenants import page_of_tenant
 
-QUEUE = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now())
+OF_THREAD = TENANT_OF_THREAD.format(thread_id="%(thread_id)s")
+
+QUEUE = f"""
+INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at, tenant)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now(), %(tenant)s)
 ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
-RETURNING digest = %(digest)s AS same
+RETURNING digest = %(digest)s AND (%(tenant)s::text IS NULL OR coalesce(tenant, %(own)s) = %(tenant)s) AS same,
+          %(tenant)s::text IS NULL OR coalesce({OF_THREAD}, %(tenant)s) = %(tenant)s AS on_own_thread
 """
 
 CANCEL = """
@@ -71,11 +75,13 @@ END
 COLUMNS = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_at, finished_at, duration_ms,
 result, error, {WAITS} AS waiting"""
 
-SHOW = f"SELECT {COLUMNS} FROM jobs AS job WHERE job_id = %(job_id)s"
-
-LIST = f"""
-SELECT {COLUMNS} FROM jobs AS job WHERE {{filters}} ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
+SHOW = f"""
+SELECT {COLUMNS} FROM jobs AS job
+WHERE job_id = %(job_id)s AND (%(tenant)s::text IS NULL OR coalesce(tenant, %(own)s) = %(tenant)s)
 """
+
+LIST = f"SELECT {COLUMNS} FROM ({{page}}) AS job ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s"
+PAGE = "SELECT * FROM jobs WHERE {filters} ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s"
 # Hidden from the planner: knowing that most jobs are completed, it would walk the whole age of the others.
 FILTERS = {
     "status": "status = (SELECT %(status)s::text)",
@@ -83,12 +89,21 @@ FILTERS = {
     "since": "created_at >= %(since)s",
     "until": "created_at < %(until)s",
     "before": "(created_at, job_id) < (%(before)s, %(before_id)s)",
+    # With a thread: another's is not looked through, as the second is asked once.
+    "tenant": f"coalesce(tenant, %(own)s) = %(tenant)s AND {OF_THREAD} = %(tenant)s",
 }
 
 
-def listed(by: Collection[str]) -> str:
-    """LIST by filters of these names. Each choice has a text of its own, or a plan that fits none would serve all."""
-    return LIST.format(filters=" AND ".join(FILTERS[name] for name in FILTERS if name in by) or "true")
+def listed(by: Collection[str], *, own: bool = False) -> str:
+    """LIST by filters of these names. Each choice has a text of its own, or a plan that fits none would serve all.
+
+    Those of a tenant are those that bear its name, and where it is our `own` those that bear none.
+    """
+    if "tenant" not in by or "thread_id" in by:
+        filters = " AND ".join(FILTERS[name] for name in FILTERS if name in by) or "true"
+        return LIST.format(page=PAGE.format(filters=filters))
+    names = ("%(tenant)s::text", "''") if own else ("%(tenant)s::text",)
+    return LIST.format(page=" UNION ALL ".join(f"({page_of_tenant(name, by)})" for name in names))
 
 
 # Of two who forget, each would leave a thread's checkpoints to the other, whose jobs it still sees.

@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from executor.ledger.sql import fragments, people, sweeps, waiting, worker
+from executor.ledger.sql import fragments, people, sweeps, tenants, waiting, worker
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
-# Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed.
+# Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed. A third and that thread
+# are a large tenant's, some of the oldest a small one's, and the others bear no name.
 FINISHED = """
-INSERT INTO jobs (job_id, thread_id, digest, sequence, status, attempts, epoch, created_at, started_at, finished_at)
+INSERT INTO jobs (job_id, thread_id, digest, sequence, status, attempts, epoch, created_at, started_at, finished_at,
+                  tenant)
 SELECT 'ended-' || n, CASE WHEN n %% 10 = 0 THEN 'long' ELSE 'thread-' || n END, '', n,
-       CASE WHEN n %% 1000 = 0 THEN 'failed' ELSE 'completed' END, 1, 1, at, at, at
+       CASE WHEN n %% 1000 = 0 THEN 'failed' ELSE 'completed' END, 1, 1, at, at, at,
+       CASE WHEN n %% 10 = 0 OR n %% 3 = 0 THEN 'large' WHEN n > %(finished)s - 20 THEN 'small' END
 FROM generate_series(1, %(finished)s) AS n, LATERAL (SELECT now() - n * interval '1 second') AS ended (at)
 """
 SAID = """
@@ -60,8 +63,10 @@ VALUES ('owed', 'freed', 's', '{}', '', now() - interval '1 hour')
 """
 
 VERBS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
-PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST"}  # LIST is listed below, with its filters
+# Lists are listed below, with their filters.
+PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST", "PAGE", "OF_THREAD"}
 
+OWN = "ours"
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PAIR = [None, None]
 TEXTS = ["a", "b"]
@@ -84,6 +89,8 @@ VALUES: dict[str, Any] = {
     "before": 9,
     "gate": None,
     "tried": 1,
+    "tenant": "small",
+    "own": OWN,
     "error": None,
     "result": None,
     "answer": None,
@@ -122,13 +129,14 @@ VALUES: dict[str, Any] = {
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.
 LISTED: list[dict[str, Any]] = [
-    {"status": status, "thread_id": thread, "since": since, "until": until, "before": before}
-    for status, thread, since, until, before in itertools.product(
+    {"status": status, "thread_id": thread, "since": since, "until": until, "before": before, "tenant": tenant}
+    for status, thread, since, until, before, tenant in itertools.product(
         [None, "completed", "failed", "cancelled", "parked"],
         [None, "long", "flood", "nobody's"],
         [None, TIME],
         [None, TIME],
         [None, TIME],
+        [None, "large", "small", OWN, "nobody"],
     )
 ]
 
@@ -146,12 +154,13 @@ async def fill(pool: Pool, finished: int, waiting: int) -> None:
 
 def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every statement of the ledger and every list: its name, its text and its values."""
-    for module in (worker, waiting, people, sweeps):
+    for module in (worker, waiting, people, sweeps, tenants):
         for name, text in _named(module):
             yield name, text, VALUES
     for only in LISTED:
         given = {name: value for name, value in only.items() if value is not None}
-        yield f"LIST {given}", people.listed(given), {**given, "before_id": "x", "limit": 50}
+        text = people.listed(given, own=only["tenant"] == OWN)
+        yield f"LIST {given}", text, {**given, "before_id": "x", "limit": 50, "own": OWN}
 
 
 def _named(module: ModuleType) -> Iterator[tuple[str, str]]:

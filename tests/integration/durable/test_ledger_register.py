@@ -6,7 +6,7 @@ import pytest
 
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Blocked, Finished, JobFilter, Submission, Waiting
+from executor.jobs.job import Blocked, Finished, JobFilter, Submission, Taken, Waiting
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ async def test_jobs_are_queued_all_or_none(lab):
     orders = [Submission(lab.identity(name), message(f"{lab.id(name)}:execute")) for name in ("a", "b")]
     taken = Submission(lab.identity("a", content="other"), message("never"))
     assert await lab.register.queue(orders[:1]) is None
-    assert await lab.register.queue([orders[1], taken]) == 1
+    assert await lab.register.queue([orders[1], taken]) == Taken(1)
     assert await lab.register.job(lab.id("b")) is None
     assert await lab.register.queue(orders) is None
     assert await lab.states("a", "b") == ["queued", "queued"]

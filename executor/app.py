@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from executor import broker, checkpoints, progress
+from executor.access import open_tokens
 from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.agents.ahead import import_ahead
@@ -36,8 +37,9 @@ async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; raises ExecutorError where the service cannot go on."""
     stop, quiet = asyncio.Event(), asyncio.Event()
     _on_signals(stop)
-    state = State(Metrics())
-    async with asyncio.TaskGroup() as group:
+    issuers = settings.access.issuers
+    async with open_tokens(issuers) as tokens, asyncio.TaskGroup() as group:
+        state = State(Metrics(), authentication=tokens if issuers else None)
         # The API is there before what it stands on: alive, not ready, and able to say what is missing.
         group.create_task(serve_http(state, settings.port, quiet), name="http")
         try:
@@ -70,7 +72,8 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         progress.open_reader(settings.dragonfly) as reader,
         _connected(settings, state) as nats,
     ):
-        book, sweeps = Ledger(pool, LEASE_SECONDS), Sweeps(pool, LEASE_SECONDS)
+        own = settings.access.own_tenant
+        book, sweeps = Ledger(pool, LEASE_SECONDS, own), Sweeps(pool, LEASE_SECONDS)
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
@@ -78,7 +81,7 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
             settings,
             state,
             stop,
-            Resources(savers, stream, reader, nats, book, WaitingRoom(pool), Register(pool), sweeps),
+            Resources(savers, stream, reader, nats, book, WaitingRoom(pool, own), Register(pool, own), sweeps),
         )
 
 

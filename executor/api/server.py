@@ -9,7 +9,7 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from executor.api import cloudevents, docs, event_stream, health, jobs, problems
+from executor.api import auth, cloudevents, docs, event_stream, health, jobs, problems
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
@@ -23,7 +23,10 @@ def application(state: State) -> FastAPI:
     for part in (cloudevents, event_stream, jobs, health, docs):
         app.include_router(part.router(state))
     app.add_middleware(EscapedPaths)
+    app.add_middleware(auth.Door, authentication=state.authentication)
     problems.install(app)
+    if state.authentication is not None:
+        auth.describe(app)
     return app
 
 

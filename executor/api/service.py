@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
+from executor.jobs.caller import Caller
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
@@ -23,6 +24,7 @@ from executor.jobs.job import (
     Message,
     Origin,
     Submission,
+    Taken,
     Wake,
 )
 from executor.jobs.outcomes import Outcomes
@@ -40,11 +42,11 @@ ENDED = TERMINAL | {"interrupted"}
 class Register(Protocol):
     """The ledger, as far as people are concerned; every method raises TryAgain."""
 
-    async def queue(self, orders: Sequence[Submission]) -> int | None:
-        """Write down jobs and promise their messages; the index of the first conflict."""
+    async def queue(self, orders: Sequence[Submission], tenant: str | None = None) -> Taken | None:
+        """Write down jobs of the tenant and promise their messages; the first conflict."""
 
-    async def job(self, job_id: str) -> Job | None:
-        """The job of this id."""
+    async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
+        """The job of this id; of a tenant, where one is given."""
 
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         """The newest first."""
@@ -80,16 +82,28 @@ class SubmittedJob:
 
 
 class IdTaken(ExecutorError):
-    """The id of the request at `index` belongs to a job with other content."""
+    """An id of the request at `index` belongs to a job with other content; never says whose that is."""
 
-    def __init__(self, job_id: str, index: int) -> None:
-        super().__init__(f"job_id: {job_id!r} belongs to a job with other content")
-        self.index = index
+    def __init__(self, job: JobRequest, taken: Taken) -> None:
+        whose = "a job with other content" if taken.field == "job_id" else "other jobs"
+        super().__init__(f"{taken.field}: {getattr(job, taken.field)!r} belongs to {whose}")
+        self.index = taken.index
+        self.field = taken.field
+
+
+class UnknownJob(ExecutorError):
+    """There is no job of this id, as far as the caller may know."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job {job_id!r}")
 
 
 @dataclass(frozen=True)
 class JobService:
-    """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run."""
+    """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run.
+
+    What belongs to another tenant than the caller's is not there.
+    """
 
     register: Register
     outbox: Outbox
@@ -104,23 +118,41 @@ class JobService:
         """The job that an event asks for; raises Invalid that says which field is wrong."""
         return SubmittedJob(parse(headers, body, self.accepted), headers, body)
 
-    async def submit(self, requests: Sequence[SubmittedJob]) -> None:
+    async def submit(self, requests: Sequence[SubmittedJob], caller: Caller) -> None:
         """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
         submissions = [self._submission(request) for request in requests]
-        conflict = await self.register.queue(submissions)
-        if conflict is not None:
-            raise IdTaken(requests[conflict].job.job_id, conflict)
+        taken = await self.register.queue(submissions, caller.tenant)
+        if taken is not None:
+            raise IdTaken(requests[taken.index].job, taken)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
             await self.outbox.publish([each.message for each in submissions])
 
-    async def resume(self, job_id: str, answer: Any, key: str | None = None) -> None:
-        """Take a person's answer to an open question of the job, once for each key; raises NotAsked or WrongAnswer."""
+    async def job(self, job_id: str, caller: Caller) -> Job:
+        """The job of this id; raises UnknownJob, or TryAgain."""
+        found = await self.register.job(job_id, caller.tenant)
+        if found is None:
+            raise UnknownJob(job_id)
+        return found
+
+    async def jobs(
+        self, limit: int, caller: Caller, only: JobFilter = EVERY_JOB, before: Job | None = None
+    ) -> list[Job]:
+        """The newest first."""
+        return await self.register.jobs(limit, replace(only, tenant=caller.tenant), before)
+
+    async def resume(self, job_id: str, answer: Any, caller: Caller, key: str | None = None) -> None:
+        """Take a person's answer to an open question of the job, once for each key.
+
+        Raises UnknownJob, NotAsked or WrongAnswer.
+        """
+        await self.job(job_id, caller)
         wake = await self.register.resume(job_id, answer, key)
         if wake is not None:
             await self.outbox.wake([wake])
 
-    async def cancel(self, job_id: str) -> None:
-        """End the job wherever it is; a job that has ended stays as it is."""
+    async def cancel(self, job_id: str, caller: Caller) -> None:
+        """End the job wherever it is; a job that has ended stays as it is. Raises UnknownJob."""
+        await self.job(job_id, caller)
         if not await self._cancel_here(job_id):
             await self.broadcast.call_off(job_id)
 
@@ -147,12 +179,12 @@ class JobService:
         [said] = self.outcomes.cancelled(asked or JobRequest(job_id, called.thread_id, {}, {})).messages
         return said
 
-    async def wait(self, job_id: str, seconds: float) -> Job | None:
+    async def wait(self, job_id: str, seconds: float, caller: Caller) -> Job | None:
         """The job once it has ended, or None when it has not within so many seconds."""
         deadline = asyncio.get_running_loop().time() + seconds
         pause = FIRST_LOOK
         while True:
-            job = await self.register.job(job_id)
+            job = await self.register.job(job_id, caller.tenant)
             if job is not None and job.status in ENDED:
                 return job
             if asyncio.get_running_loop().time() + pause > deadline:

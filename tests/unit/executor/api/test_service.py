@@ -7,6 +7,7 @@ import pytest
 
 from executor.api.service import IdTaken, JobService
 from executor.errors import TryAgain
+from executor.jobs.caller import ANYBODY
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
 from executor.jobs.outcomes import Outcomes
@@ -31,7 +32,7 @@ def request(service, job_id="j", **changes):
 
 
 async def test_a_job_is_written_down_before_it_is_published_and_marked(world, service):
-    await service.submit([request(service)])
+    await service.submit([request(service)], ANYBODY)
     assert world.journal == [("publish", "j:execute"), ("mark", "j:execute")]
     stored = world.broker.stored["j:execute"]
     assert (stored.subject, stored.body) == ("agent.execute.http", event())
@@ -40,22 +41,22 @@ async def test_a_job_is_written_down_before_it_is_published_and_marked(world, se
 
 async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):
     world.broker.down = True
-    await service.submit([request(service)])
+    await service.submit([request(service)], ANYBODY)
     assert [message.id for message in world.ledger.unmarked()] == ["j:execute"]
 
 
 async def test_a_ledger_that_is_away_takes_nothing(world, service):
     world.ledger.down = {"queue"}
     with pytest.raises(TryAgain):
-        await service.submit([request(service)])
+        await service.submit([request(service)], ANYBODY)
     assert world.broker.stored == {}
 
 
 async def test_an_id_with_other_content_takes_nothing_and_says_which(world, service):
-    await service.submit([request(service, "taken")])
+    await service.submit([request(service, "taken")], ANYBODY)
     batch = [request(service, "good"), request(service, "taken", input_payload={"other": 1})]
     with pytest.raises(IdTaken, match="'taken' belongs to a job with other content") as caught:
-        await service.submit(batch)
+        await service.submit(batch, ANYBODY)
     assert caught.value.index == 1
     assert await world.ledger.job("good") is None
 
@@ -65,7 +66,7 @@ async def test_what_is_too_large_for_a_message_is_kept_and_a_small_one_asks_for_
     """Headers count too."""
     large = event(input_payload={"x": "x" * (body - len(event()))})
     headers = {"content-type": "application/cloudevents+json", "ce-note": "x" * note}
-    await service.submit([service.read(headers, large)])
+    await service.submit([service.read(headers, large)], ANYBODY)
     assert list(world.broker.stored) == ["j:wake:0"]
     assert world.ledger.rows["j"].kept == Origin("j", "agent.execute.http", headers, large)
 
@@ -81,23 +82,23 @@ def test_an_event_that_makes_no_job_is_refused(service):
 
 
 async def test_who_waits_gets_the_job_once_it_has_ended(world, service):
-    await service.submit([request(service)])
-    waiting = asyncio.create_task(service.wait("j", 10))
+    await service.submit([request(service)], ANYBODY)
+    waiting = asyncio.create_task(service.wait("j", 10, ANYBODY))
     await world.process(world.delivery())
     job = await waiting
     assert (job.job_id, job.status) == ("j", "completed")
 
 
 async def test_who_waits_too_short_gets_nothing(service):
-    await service.submit([request(service)])
-    assert await service.wait("j", 0.01) is None
+    await service.submit([request(service)], ANYBODY)
+    assert await service.wait("j", 0.01, ANYBODY) is None
 
 
 async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worker(world, service):
-    await service.submit([request(service, "waits"), request(service, "runs")])
+    await service.submit([request(service, "waits"), request(service, "runs")], ANYBODY)
     await world.claimed("runs")
-    await service.cancel("waits")
-    await service.cancel("runs")
+    await service.cancel("waits", ANYBODY)
+    await service.cancel("runs", ANYBODY)
     assert world.told("waits:cancelled") == {"job_id": "waits"}
     assert world.broker.called_off == ["runs"]
     assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
@@ -108,8 +109,8 @@ async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worke
 async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_was(world, service):
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     kept = event("waits", attributes={"traceparent": traceparent})
-    await service.submit([service.read({"content-type": "application/cloudevents+json"}, kept)])
+    await service.submit([service.read({"content-type": "application/cloudevents+json"}, kept)], ANYBODY)
     world.ledger.rows["waits"].kept = Origin("waits", "agent.execute.http", {}, kept)
-    await service.cancel("waits")
+    await service.cancel("waits", ANYBODY)
     said = json.loads(world.broker.stored["waits:cancelled"].body)
     assert said["traceparent"] == traceparent

@@ -25,8 +25,8 @@ from executor.jobs.job import (
     Tries,
     Wake,
 )
+from executor.ledger.own_threads import on_threads
 from executor.ledger.sql import worker as sql
-from executor.ledger.threads import on_threads
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 from executor.values import escaped

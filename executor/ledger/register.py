@@ -20,9 +20,9 @@ from executor.jobs.job import (
     Wake,
 )
 from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
+from executor.ledger.own_threads import alone_on
 from executor.ledger.sql import people as sql
 from executor.ledger.sql.worker import PROMISE
-from executor.ledger.threads import alone_on
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 

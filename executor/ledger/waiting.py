@@ -6,8 +6,8 @@ from operator import itemgetter
 from typing import Any
 
 from executor.jobs.job import Applicant, GoesOn, Origin, Waiting
+from executor.ledger.own_threads import alone_on
 from executor.ledger.sql import waiting as sql
-from executor.ledger.threads import alone_on
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Pool, connected, fetch, transaction
 from executor.values import escaped

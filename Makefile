@@ -97,4 +97,13 @@ bench-large: $(READY) ## Measure what large results cost beside the image that l
 bench-threads: $(READY) ## Measure what threads cost, and floods of one thread, beside the image that landed last
 	@$(BIN)/python -m tests.bench.threads $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads images packages lock clean
+bench-tokens: $(READY) ## Measure what a streamed token costs beside the image that landed last
+	@$(BIN)/python -m tests.bench.tokens $(ARGS)
+
+bench-http: $(READY) ## Measure what asking over HTTP and waiting costs beside NATS and the image that landed last
+	@$(BIN)/python -m tests.bench.http $(ARGS)
+
+bench-steps: $(READY) ## Measure what a step of a long thread costs and stores
+	@$(BIN)/python -m tests.bench.steps $(ARGS)
+
+.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads bench-tokens bench-http bench-steps images packages lock clean

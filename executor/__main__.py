@@ -36,6 +36,7 @@ for command in (
     operations.streams,
     operations.dev,
     operations.graphs,
+    operations.agents,
     jobs.submit,
     jobs.watch,
     jobs.jobs,

@@ -14,12 +14,13 @@ from executor.access import open_tokens
 from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.agents.ahead import import_ahead
+from executor.agents.catalogue import Catalogue
 from executor.api.server import serve as serve_http
 from executor.api.state import State
 from executor.broker import Broker
 from executor.checkpoints.langgraph_internals import reads_back
 from executor.errors import TryAgain
-from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -77,12 +78,9 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
-        await _run(
-            settings,
-            state,
-            stop,
-            Resources(savers, stream, reader, nats, book, WaitingRoom(pool, own), Register(pool, own), sweeps),
-        )
+        register, room, definitions, pods = Register(pool, own), WaitingRoom(pool, own), Definitions(pool), Pods(pool)
+        resources = Resources(savers, stream, reader, nats, book, room, register, sweeps, definitions, pods)
+        await _run(settings, state, stop, resources)
 
 
 @asynccontextmanager
@@ -121,11 +119,26 @@ async def _run(settings: Settings, state: State, stop: asyncio.Event, resources:
     async with graphs.open_graphs(settings.graphs) as known:
         for doubt in graphs.doubts(known, reads_back):
             log.warning("a graph may not do as it is meant to", doubt=doubt)
-        service = Service(settings, state.metrics, resources, Agents(settings.models, resources.savers.of, known))
+        agents = await _agents(settings, state.metrics, resources, known)
+        service = Service(settings, state.metrics, resources, agents)
         state.jobs = service.jobs
         settle_memory()
         log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))
         await service.run(stop)
+
+
+async def _agents(settings: Settings, metrics: Metrics, resources: Resources, known: graphs.Graphs) -> Agents:
+    """The graphs of the image, and the folder of agents, which is read here; raises Misconfigured."""
+    told, file = graphs.descriptions(settings.graphs), str(settings.graphs)
+    return Agents(
+        settings.models,
+        resources.savers.of,
+        known,
+        catalogue=await asyncio.to_thread(Catalogue, settings.agents, told, file, metrics.agents_refused),
+        kept=resources.definitions.definition,
+        inline=settings.agents_inline,
+        delta=settings.checkpoints.messages == "delta",
+    )
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -1,17 +1,22 @@
 """What is open becomes the service: the worker, the API's service, and what goes on beside them."""
 
 import asyncio
+import socket
+import uuid
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import structlog
 
 from executor.agents.agents import Agents
 from executor.api.service import JobService
+from executor.api.waits import Waits
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
+from executor.jobs.job import FEATURES
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -22,6 +27,7 @@ from executor.worker.leases import Leases
 from executor.worker.left_behind import LeftBehind
 from executor.worker.orphans import Orphans
 from executor.worker.outbox import Outbox
+from executor.worker.presence import Presence
 from executor.worker.processor import Processor
 from executor.worker.retention import Retention
 from executor.worker.stream_ends import StreamEnds
@@ -46,6 +52,8 @@ class Resources:
     room: WaitingRoom
     register: Register
     sweeps: Sweeps
+    definitions: Definitions
+    pods: Pods
 
 
 class Service:
@@ -55,14 +63,17 @@ class Service:
         self._resources = resources = with_failpoint(resources, settings.crash_at)
         accepted = settings.accepted_types
         outcomes = Outcomes(settings.nats, settings.name, resources.broker.max_body)
+        self._agents = agents
         self._gates = agents.gates
-        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake)
+        self._waits = Waits(resources.register, resources.broker)
+        self._outbox = Outbox(resources.broker, resources.ledger, outcomes.wake, self._waits.tell)
         self._leases = Leases(resources.ledger)
         retention = Retention(resources.register, resources.savers.forget, settings.worker.keep_jobs_seconds)
         stream_ends = StreamEnds(resources.progress, resources.reader)
         orphans = Orphans(resources.broker, resources.sweeps, self._outbox, outcomes, stream_ends)
         left_behind = LeftBehind(resources.sweeps, self._outbox)
         self._sweeps = [*left_behind.sweeps(), retention.sweep(), orphans.sweep()]
+        self._presence = Presence(resources.pods, _pod(), version("agent-executor"), FEATURES)
         self._watches = Watches(resources.reader, resources.register, settings.watchers)
         self.jobs = JobService(
             resources.register,
@@ -72,6 +83,8 @@ class Service:
             outcomes,
             resources.broker,
             stream_ends,
+            resources.pods,
+            self._waits,
             accepted,
         )
         thread_order = ThreadOrder(resources.broker, resources.room, accepted)
@@ -82,6 +95,7 @@ class Service:
             outcomes=outcomes,
             thread_order=thread_order,
             stream_ends=stream_ends,
+            agents=agents,
             accepted=accepted,
         )
         processor = Processor(
@@ -115,10 +129,14 @@ class Service:
                 group.create_task(self._let_pass(), name="gates"),
                 group.create_task(self._resources.broker.watch(), name="watch"),
                 group.create_task(self._watches.run(), name="watches"),
+                group.create_task(self._agents.follow(), name="agents"),
+                group.create_task(self._presence.keep(), name="presence"),
+                group.create_task(self._waits.run(), name="waits"),
             ]
             await self._worker.run(stop)
             for task in beside:
                 task.cancel()
+        await self._presence.end()
 
     def _sweep_in(self, group: asyncio.TaskGroup, sweep: Sweep) -> asyncio.Task[None]:
         return group.create_task(keep_sweeping(sweep, self._resources.sweeps), name=sweep.name)
@@ -140,3 +158,8 @@ class Service:
             except TryAgain as error:
                 log.warning("not let pass yet", gates=opened, error=str(error))
                 self._gates.put_back(opened)
+
+
+def _pod() -> str:
+    """A name of this process that no other has, not even the next one of the same pod."""
+    return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"

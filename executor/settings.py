@@ -120,6 +120,8 @@ class CheckpointSettings(Group):
     """`group` commits the steps of many jobs together, fenced; `stock` is LangGraph's own saver."""
     writes: Literal["keep", "drop"] = Field("drop", validation_alias=Env.EXECUTOR_CHECKPOINT_WRITES)
     """`keep` leaves each task's result in the history of the thread."""
+    messages: Literal["whole", "delta"] = Field("whole", validation_alias=Env.EXECUTOR_CHECKPOINT_MESSAGES)
+    """`delta` stores of a plain agent's messages what each step adds; deep agents always do."""
 
 
 class DragonflySettings(Group):
@@ -219,6 +221,10 @@ class ServiceSettings(Group):
     """`debug`, `info`, `warning` or `error`."""
     graphs: Path = Field(Path("langgraph.json"), validation_alias=Env.EXECUTOR_GRAPHS)
     """The file that names the graphs which the image brings along, in LangGraph's format; it need not be there."""
+    agents: Path = Field(Path("/etc/agent-executor/agents"), validation_alias=Env.EXECUTOR_AGENTS)
+    """The folder of named agents, a definition in JSON or YAML each, also one folder deeper; it need not be there."""
+    agents_inline: bool = Field(True, validation_alias=Env.EXECUTOR_AGENTS_INLINE)
+    """Whether definitions may come in messages; else a job names its agent."""
     crash_at: FailpointName | None = Field(None, validation_alias=Env.EXECUTOR_CRASH_AT)
     """For tests: where in a job's path the process kills itself."""
 

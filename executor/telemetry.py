@@ -55,6 +55,11 @@ class Metrics:
         )
         self.running = Gauge("agent_executor_running_jobs", "Jobs that run now", registry=self.registry)
         self.watchers = Gauge("agent_executor_watchers", "Requests that follow a job now", registry=self.registry)
+        self.agents_refused = Gauge(
+            "agent_executor_agents_refused",
+            "Named agents whose files are not taken as they are now, and stay as they were",
+            registry=self.registry,
+        )
         self.duration = Histogram(
             "agent_executor_job_seconds",
             "Seconds from a job's first attempt to its outcome",

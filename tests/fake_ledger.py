@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from executor.errors import LeaseLost, TryAgain
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import NotAsked
 from executor.jobs.job import (
     EVERY_JOB,
@@ -58,6 +59,12 @@ class Row:
     advanced: bool = False
     answered: bool = False
     tenant: str = ""
+    resolved: Resolved = UNRESOLVED
+
+    def accept(self, resolved: Resolved) -> None:
+        """What was found first counts."""
+        if self.resolved == UNRESOLVED:
+            self.resolved = resolved
 
     def blocks(self, other: "Row", now: float) -> bool:
         """Whether the other job of the thread must wait for this one."""
@@ -92,6 +99,7 @@ class FakeLedger:
         job: Identity,
         not_before: datetime | None = None,
         replay: int | None = None,  # noqa: ARG002 - the port's
+        resolved: Resolved = UNRESOLVED,
     ) -> Claim | NotClaimed:
         await self._call("claim")
         row = self.rows.get(job.job_id, Row(job.thread_id, job.digest, job.sequence))
@@ -100,11 +108,13 @@ class FakeLedger:
         if refused := self._refuse(job.job_id, row, not_before):
             return refused
         self.rows[job.job_id] = row
+        row.accept(resolved)
         row.status, row.attempts, row.epoch, row.due = "running", row.attempts + 1, row.epoch + 1, None
         row.lease_until = self.now + LEASE
         self.journal.append(("claim", job.job_id, row.attempts))
         total = row.earlier + row.attempts
-        return Claim(job.job_id, row.epoch, row.attempts, 0.0, self.time, cancelling=row.cancelling, total=total)
+        claim = Claim(job.job_id, row.epoch, row.attempts, 0.0, self.time, cancelling=row.cancelling, total=total)
+        return replace(claim, resolved=row.resolved)
 
     async def waiting(self, job_id: str) -> Waiting | None:
         await self._call("waiting")
@@ -124,6 +134,7 @@ class FakeLedger:
             job = each.job
             row = self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, job.sequence))
             row.status, row.kept, row.due = "parked", each.origin, each.not_before
+            row.accept(each.resolved)
         names = [each.job.job_id for each in waiting]
         self.journal.append(("park", *names))
         return set(names)
@@ -227,17 +238,18 @@ class FakeLedger:
     async def seen(self, job_ids: Sequence[str]) -> set[str]:
         return set(job_ids) & set(self.rows)
 
-    async def queue(self, orders: Sequence[Submission], tenant: str | None = None) -> Taken | None:
+    async def queue(self, orders: Sequence[Submission]) -> Taken | None:
         await self._call("queue")
         for index, order in enumerate(orders):
             row = self.rows.get(order.identity.job_id)
-            if row is not None and (row.digest != order.identity.digest or tenant not in (None, row.tenant)):
+            if row is not None and (row.digest != order.identity.digest or order.tenant not in (None, row.tenant)):
                 return Taken(index)
-            if any(other.thread == order.identity.thread_id for other in self._rows_of_others(tenant)):
+            if any(other.thread == order.identity.thread_id for other in self._rows_of_others(order.tenant)):
                 return Taken(index, "thread_id")
         for order in orders:
             job = order.identity
-            self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, None, kept=order.kept, tenant=tenant or ""))
+            row = Row(job.thread_id, job.digest, None, kept=order.kept, tenant=order.tenant or "")
+            self.rows.setdefault(job.job_id, row).accept(order.resolved)
             self._promise(job.job_id, [order.message])
         return None
 
@@ -245,6 +257,11 @@ class FakeLedger:
         await self._call("job")
         row = self.rows.get(job_id)
         return None if row is None or tenant not in (None, row.tenant) else _shown(job_id, row)
+
+    async def end_of(self, job_id: str) -> Job | None:
+        await self._call("end_of")
+        row = self.rows.get(job_id)
+        return _shown(job_id, row) if row is not None and row.status in {*TERMINAL, "interrupted"} else None
 
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         await self._call("jobs")
@@ -339,7 +356,7 @@ class FakeLedger:
 
 
 def _is_listed(job: Job, only: JobFilter) -> bool:
-    given = {"status": only.status, "thread_id": only.thread_id}
+    given = {"status": only.status, "thread_id": only.thread_id, "agent": only.agent}
     is_in_time = (only.since or EPOCH) <= job.created_at and (only.until is None or job.created_at < only.until)
     return is_in_time and all(value in (None, getattr(job, name)) for name, value in given.items())
 
@@ -357,4 +374,5 @@ def _shown(job_id: str, row: Row) -> Job:
         duration_ms=outcome.duration_ms,
         result=outcome.result,
         error=outcome.error,
+        agent=row.resolved.agent,
     )

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from executor.errors import Drained, ExecutorError, TryAgain
+from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
 from executor.jobs.entries import Entry, Place, StreamEntry
 from executor.jobs.job import (
     Claim,
@@ -49,6 +50,28 @@ class FakeDelivery:
 
 
 @dataclass
+class FakePods:
+    """Pods of which one does not know `unknown`; notes who said what."""
+
+    unknown: set[str] = field(default_factory=set)
+    journal: Journal = field(default_factory=list)
+    down: bool = False
+
+    async def all_know(self, features: Collection[str]) -> bool:
+        return not self.unknown & set(features)
+
+    async def seen(self, pod: str, version: str, features: Collection[str]) -> None:
+        if self.down:
+            raise TryAgain("the ledger is down")
+        self.journal.append(("seen", pod, version, *features))
+
+    async def gone(self, pod: str) -> None:
+        if self.down:
+            raise TryAgain("the ledger is down")
+        self.journal.append(("gone", pod))
+
+
+@dataclass
 class FakeBroker:
     """Deliveries in a row, and a stream that stores each message id once."""
 
@@ -59,6 +82,11 @@ class FakeBroker:
     down: bool = False
     refused: set[str] = field(default_factory=set)
     called_off: list[str] = field(default_factory=list)
+    told: list[Callable[[str], None]] = field(default_factory=list)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.listening.set()
 
     async def acknowledged(self) -> int:
         return 0
@@ -68,6 +96,17 @@ class FakeBroker:
 
     async def at(self, sequence: int) -> tuple[Mapping[str, str], bytes] | None:  # noqa: ARG002 - the port's
         return None
+
+    @asynccontextmanager
+    async def ends(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        await self.listening.wait()
+        if self.down:
+            raise TryAgain("the broker is down")
+        self.told.append(tell)
+        try:
+            yield
+        finally:
+            self.told.remove(tell)
 
     async def call_off(self, job_id: str) -> None:
         self.called_off.append(job_id)
@@ -122,6 +161,10 @@ class FakeAgents:
     opened: list[str] = field(default_factory=list)
     runs: list[FakeRun] = field(default_factory=list)
     refused: dict[str, Exception] = field(default_factory=dict)
+    named: dict[str, Resolved] = field(default_factory=dict)
+
+    def resolve(self, job: JobRequest) -> Resolved:
+        return self.named.get(str(agent_asked(job.agent_definition)), UNRESOLVED)
 
     async def open(self, job: JobRequest, _: Claim, emit: Emit) -> FakeRun:
         await asyncio.sleep(0)
@@ -134,9 +177,13 @@ class FakeAgents:
         self.runs.append(FakeRun(act, emit))
         return self.runs[-1]
 
-    async def check(self, job: JobRequest) -> None:
+    async def check(self, job: JobRequest) -> Resolved:
         if job.job_id in self.refused:
             raise self.refused[job.job_id]
+        return self.resolve(job)
+
+    def listed(self) -> list[KnownAgent]:
+        return [KnownAgent(name, "definition", f"{name}.yaml") for name in self.named]
 
 
 @dataclass

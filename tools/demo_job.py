@@ -97,7 +97,7 @@ async def _watch(story: Story, servers: Servers, job: Job) -> tuple[list[str], l
     tokens, calls = [], []
     async for kind, node, data in entries(servers, job):
         speaker = SPECIALIST if "/" in node else "Builder"
-        if kind == "token":
+        if kind == "token" and data["text"]:  # else it is a piece of a call, or what the call used
             tokens.append(data["text"])
             story.word(speaker, data["text"])
         elif kind == "tool_call":

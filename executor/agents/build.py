@@ -33,15 +33,16 @@ TYPES: dict[str, type] = {
 MESSAGES = frozenset({"message", "messages", "basemessage", "anymessage"})
 
 
-def build(definition: Definition, settings: ModelSettings) -> Graph:
+def build(definition: Definition, settings: ModelSettings, *, delta: bool = False) -> Graph:
     """Compile the graph, without a checkpointer; raises Rejected where this service cannot run it.
 
-    Takes a second the first time, and tens of milliseconds later: not for the event loop.
+    With `delta` a plain agent's messages are stored as what each step adds, as a deep agent's always are. Takes a
+    second the first time, and tens of milliseconds later: not for the event loop.
     """
     for node in definition.nodes:
         _refuse_scripts(node)
     root = definition.root
-    return _deep_agent(definition, settings) if root.is_orchestrator else _plain_agent(root, settings)
+    return _deep_agent(definition, settings) if root.is_orchestrator else _plain_agent(root, settings, delta=delta)
 
 
 def _refuse_scripts(node: Node) -> None:
@@ -50,12 +51,12 @@ def _refuse_scripts(node: Node) -> None:
         raise Rejected("scripts_not_allowed", f"{node.id}: tools that are scripts ({names}) are not allowed here")
 
 
-def _plain_agent(node: Node, settings: ModelSettings) -> Graph:
+def _plain_agent(node: Node, settings: ModelSettings, *, delta: bool) -> Graph:
     approving = [HumanInTheLoopMiddleware(_approvals(node))] if node.config.interrupt_on else []
     return create_agent(
         chat_model(node.config.model, settings),
         system_prompt=node.config.system_prompt or None,
-        state_schema=_state(AgentState, node.config.state_schema),
+        state_schema=_state(DeepAgentState if delta else AgentState, node.config.state_schema),
         middleware=[AnswerOpenCalls(), *approving],
         name=node.id,
     )

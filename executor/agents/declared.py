@@ -33,6 +33,6 @@ class Declared:
         """What the graph's runtime is given; raises Rejected where the job's context is not what the graph needs."""
         return context.read(self.reader, self.graph.context_schema, job.context)
 
-    def input(self, job: JobRequest) -> dict[str, Any]:
+    def input(self, job: JobRequest) -> dict[str, Any] | None:
         """What the graph begins with."""
-        return files.with_files(job.input_payload, self.files)
+        return None if job.input_payload is None else files.with_files(job.input_payload, self.files)

@@ -152,40 +152,43 @@ class Definition(Part):
         return found
 
 
-def read(definition: dict[str, Any]) -> Definition:
-    """The definition, checked; raises Rejected that says which field is wrong or why it makes no graph."""
+def read(definition: dict[str, Any], root: str = ROOT) -> Definition:
+    """The definition, checked; raises Rejected that says which field is wrong or why it makes no graph.
+
+    `root` is where it stands.
+    """
     try:
         parsed = Definition.model_validate(definition)
     except ValidationError as error:
-        raise Rejected(INVALID, "; ".join(describe(error, ROOT))) from None
-    _check_roles(parsed)
-    _check_types(parsed)
-    _check_names(parsed)
-    _check_edges(parsed)
-    _check_tools(parsed)
+        raise Rejected(INVALID, "; ".join(describe(error, root))) from None
+    _check_roles(parsed, root)
+    _check_types(parsed, root)
+    _check_names(parsed, root)
+    _check_edges(parsed, root)
+    _check_tools(parsed, root)
     return parsed
 
 
-def _check_roles(definition: Definition) -> None:
+def _check_roles(definition: Definition, root: str) -> None:
     if not definition.nodes:
-        raise Rejected(INVALID, f"{ROOT}.nodes: is empty")
+        raise Rejected(INVALID, f"{root}.nodes: is empty")
     orchestrators = [node.id for node in definition.nodes if node.is_orchestrator]
     if len(orchestrators) > 1:
-        raise Rejected(INVALID, f"{ROOT}.nodes: {' and '.join(orchestrators)} are both orchestrators")
+        raise Rejected(INVALID, f"{root}.nodes: {' and '.join(orchestrators)} are both orchestrators")
     if len(definition.nodes) > 1 and not orchestrators:
-        raise Rejected(INVALID, f"{ROOT}.nodes: several nodes need one of type Orchestrator that delegates to them")
+        raise Rejected(INVALID, f"{root}.nodes: several nodes need one of type Orchestrator that delegates to them")
 
 
-def _check_types(definition: Definition) -> None:
+def _check_types(definition: Definition, root: str) -> None:
     if len(definition.nodes) == 1:
         return
     for index, node in enumerate(definition.nodes):
         if node.type not in {"", ORCHESTRATOR, SPECIALIST}:
-            where = f"{ROOT}.nodes[{index}].type"
+            where = f"{root}.nodes[{index}].type"
             raise Rejected(INVALID, f"{where}: {node.id} is {node.type!r}, neither Orchestrator nor Specialist")
 
 
-def _check_names(definition: Definition) -> None:
+def _check_names(definition: Definition, root: str) -> None:
     for what, names in (
         ("nodes", [node.id for node in definition.nodes]),
         ("nodes", [node.name for node in definition.nodes]),
@@ -193,19 +196,19 @@ def _check_names(definition: Definition) -> None:
     ):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise Rejected(INVALID, f"{ROOT}.{what}: {', '.join(sorted(twice))} is there twice")
+            raise Rejected(INVALID, f"{root}.{what}: {', '.join(sorted(twice))} is there twice")
 
 
-def _check_edges(definition: Definition) -> None:
+def _check_edges(definition: Definition, root: str) -> None:
     known = {name for node in definition.nodes for name in (node.id, node.name)}
-    if complaints := [f"{ROOT}.edges{complaint}" for complaint in edges.astray(definition.edges, known)]:
+    if complaints := [f"{root}.edges{complaint}" for complaint in edges.astray(definition.edges, known)]:
         raise Rejected(INVALID, "; ".join(complaints))
 
 
-def _check_tools(definition: Definition) -> None:
+def _check_tools(definition: Definition, root: str) -> None:
     known = {tool.name for tool in definition.tool_definitions}
     for index, node in enumerate(definition.nodes):
         for name in node.config.tools:
             if name not in known:
-                where = f"{ROOT}.nodes[{index}].config.tools"
+                where = f"{root}.nodes[{index}].config.tools"
                 raise Rejected("unknown_tool", f"{where}: {name!r} is not in tool_definitions")

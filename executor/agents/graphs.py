@@ -32,6 +32,7 @@ class Place(BaseModel):
     """Where a graph is, in the longer form."""
 
     path: str
+    description: str | None = None
 
 
 class File(BaseModel):
@@ -47,16 +48,26 @@ async def open_graphs(file: Path) -> AsyncIterator[Graphs]:
 
     What their factories opened is closed at the end.
     """
-    places = _read(file)
+    places = _places(file)
     async with AsyncExitStack() as stack:
-        yield {name: await _open(file, name, at, stack) for name, at in places.items()}
+        yield {name: await _open(file, name, place.path, stack) for name, place in places.items()}
+
+
+def descriptions(file: Path) -> dict[str, str | None]:
+    """What the file says of each graph; raises Misconfigured."""
+    return {name: place.description for name, place in _places(file).items()}
+
+
+def is_asked(definition: Mapping[str, Any]) -> bool:
+    """Whether a job asks for a graph in place of a definition, for which `graph` is an unknown key like any other."""
+    return definition.get("graph") is not None and "nodes" not in definition
 
 
 def chosen(definition: Mapping[str, Any], known: Mapping[str, T]) -> T | None:
     """What a job asks for by its graph's name, or None where it brings a definition; raises Rejected."""
-    name = definition.get("graph")
-    if name is None or "nodes" in definition:  # an unknown key of a definition like any other
+    if not is_asked(definition):
         return None
+    name = definition["graph"]
     if not isinstance(name, str) or name not in known:
         names = ", ".join(sorted(known)) or "none, as it has no langgraph.json"
         raise Rejected("unknown_graph", f"{ROOT}.graph: {name!r} is no graph of this image ({names})")
@@ -75,16 +86,17 @@ def doubts(known: Graphs, reads_back: Predicate) -> Iterator[str]:
             )
 
 
-def _read(file: Path) -> dict[str, str]:
+def _places(file: Path) -> dict[str, Place]:
     if not file.exists():
         return {}
     try:
         read = File.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise Misconfigured("; ".join(describe(error, str(file)))) from None
-    for folder in [each for each in read.dependencies if each.startswith(".")]:
-        sys.path.insert(0, str((file.parent / folder).resolve()))
-    return {name: at if isinstance(at, str) else at.path for name, at in read.graphs.items()}
+    for folder in [str((file.parent / each).resolve()) for each in read.dependencies if each.startswith(".")]:
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    return {name: Place(path=at) if isinstance(at, str) else at for name, at in read.graphs.items()}
 
 
 async def _open(file: Path, name: str, at: str, stack: AsyncExitStack) -> Graph:

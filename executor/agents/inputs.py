@@ -16,13 +16,15 @@ INVALID = "invalid_input"
 WHERE = "data.input_payload.messages"
 
 
-def check(payload: Mapping[str, Any]) -> None:
+def check(payload: Mapping[str, Any] | None) -> None:
     """Raise Rejected that names the first message that is none."""
     taken(payload)
 
 
-def taken(payload: Mapping[str, Any]) -> dict[str, Any]:
+def taken(payload: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The input as a graph takes it; raises Rejected that names the first message that is none."""
+    if payload is None:
+        return None
     if "messages" not in payload:
         return dict(payload)
     given = payload["messages"]

@@ -41,6 +41,11 @@ def chat_model(wanted: Model | None, settings: ModelSettings) -> BaseChatModel:
     return model
 
 
+def name_of_model(wanted: Model | None, settings: ModelSettings) -> str:
+    """`provider:model` of what a node asks for, or of the default."""
+    return ":".join(_identity(wanted or Model(), settings.default))
+
+
 def gate_of(wanted: Model | None, settings: ModelSettings) -> str:
     """The gate that the calls of a node's model come to; its client may have an address of its own."""
     model = chat_model(wanted, settings)

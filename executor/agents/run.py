@@ -15,11 +15,12 @@ from executor.agents.questions import cut_short, passed_breakpoint, questions_of
 from executor.agents.state import last_text, whole_as_json
 from executor.agents.steps import remaining_steps
 from executor.agents.stream import MODES, asks, entry_bodies
-from executor.errors import Drained, StepLimit
+from executor.errors import Drained, Rejected, StepLimit
 from executor.jobs.entries import EntryBody
 from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Result
 
 FIRST = 1  # epoch
+UNKNOWN_CHECKPOINT = "unknown_checkpoint"
 JOB = "job_id"  # the key of a checkpoint's metadata that says which job wrote it
 
 
@@ -45,7 +46,8 @@ class Run:
             self.gates.watch()
         begun = await self._begun()
         if begun is None:
-            return await self._stream(self.job.input_payload, self._config | self._limited(self.job.recursion_limit))
+            beginning = await self._beginning()
+            return await self._stream(self.job.input_payload, beginning | self._limited(self.job.recursion_limit))
         asked = questions_of(begun) or await passed_breakpoint(self.graph, begun)
         # Not `next`, which leaves out a task whose writes are committed and their checkpoint is not.
         if not begun.tasks or (asked and not self._are_answered(asked)):
@@ -72,6 +74,19 @@ class Run:
             return None
         snapshot = await self.graph.aget_state(self._config)
         return snapshot if (snapshot.metadata or {}).get(JOB) == self.job.job_id else None
+
+    async def _beginning(self) -> RunnableConfig:
+        """Where the job begins: where its thread stands, or from the checkpoint that it names; Rejected without it."""
+        if self.job.checkpoint_id is None:
+            return self._config
+        begin: RunnableConfig = {
+            **self._config,
+            "configurable": {**self._place, "checkpoint_id": self.job.checkpoint_id},
+        }
+        if not (await self.graph.aget_state(begin)).metadata:
+            named = f"data.checkpoint_id: the thread has no checkpoint {self.job.checkpoint_id!r}"
+            raise Rejected(UNKNOWN_CHECKPOINT, named)
+        return begin
 
     def _are_answered(self, asked: Sequence[dict[str, Any]]) -> bool:
         """Whether at least one of them is: the others are asked again by the step itself."""
@@ -123,7 +138,11 @@ class Run:
 
     @property
     def _config(self) -> RunnableConfig:
-        return {"configurable": {"thread_id": self.job.thread_id}, "metadata": {JOB: self.job.job_id}}
+        return {"configurable": self._place, "metadata": {JOB: self.job.job_id}}
+
+    @property
+    def _place(self) -> dict[str, str]:
+        return {"thread_id": self.job.thread_id}
 
     @staticmethod
     def _limited(steps: int | None) -> RunnableConfig:

@@ -21,7 +21,7 @@ async def remaining_steps(
 
     LangGraph counts anew whenever a run goes on, so that a job which asks, or dies, at every step would never end.
     """
-    begin = await _first_step(graph.checkpointer, config, job.job_id)
+    begin = await _first_step(graph.checkpointer, config, job)
     if begin is None:
         return None
     limit = int(job.recursion_limit or (graph.config or {}).get("recursion_limit") or DEFAULT_RECURSION_LIMIT)
@@ -33,9 +33,10 @@ async def remaining_steps(
     return max(ahead - AHEAD, 1)
 
 
-async def _first_step(saver: Any, config: RunnableConfig, job_id: str) -> int | None:
-    """The step of the checkpoint that took the job's input in."""
+async def _first_step(saver: Any, config: RunnableConfig, job: JobRequest) -> int | None:
+    """The step of the checkpoint that took the job's input in, or that it began with where it has none."""
+    source = "fork" if job.input_payload is None else "input"
     assert isinstance(saver, BaseCheckpointSaver)  # noqa: S101 - a run has one
-    async for found in saver.alist(config, filter={"source": "input", "job_id": job_id}, limit=1):
+    async for found in saver.alist(config, filter={"source": source, "job_id": job.job_id}, limit=1):
         return int(found.metadata["step"])
     return None

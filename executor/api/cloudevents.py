@@ -11,6 +11,7 @@ from contract import EXECUTE_TYPE
 from executor.api.auth import Writer
 from executor.api.bodies import body_of
 from executor.api.json_response import Json
+from executor.api.presence import while_there
 from executor.api.problems import Problem, field_of
 from executor.api.service import JobService, SubmittedJob
 from executor.api.state import State
@@ -50,6 +51,7 @@ def router(state: State) -> APIRouter:
             409: {"description": "The id belongs to a job with other content, or the thread to other jobs"},
             413: {"description": f"Larger than {LARGEST} bytes, also where that shows only after it is unpacked"},
             415: {"description": "A `Content-Encoding` other than gzip"},
+            503: {"description": "Not now; also where a pod of an earlier release does not know a field of the data"},
         },
         openapi_extra={
             "requestBody": {"content": {STRUCTURED["content-type"]: {"schema": {"type": "object"}, "example": EXAMPLE}}}
@@ -61,20 +63,13 @@ def router(state: State) -> APIRouter:
         body = await body_of(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
             return await _submit_batch(service, caller, body)
-        return await _submit_one(service, caller, _headers(request), body, _patience(request))
+        sent = await _submitted(service, _headers(request), body)
+        await service.submit([sent], caller)
+        patience = _patience(request)
+        ended = await while_there(request, service.wait(sent.job.job_id, patience)) if patience else None
+        return _accepted(sent) if ended is None else Json(terminal_data(ended))
 
     return routes
-
-
-async def _submit_one(
-    service: JobService, caller: Caller, headers: dict[str, str], body: bytes, patience: float
-) -> Json:
-    sent = await _submitted(service, headers, body)
-    await service.submit([sent], caller)
-    ended = await service.wait(sent.job.job_id, patience, caller) if patience else None
-    if ended is not None:
-        return Json(terminal_data(ended))
-    return Json(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": location_of(sent.job.job_id)})
 
 
 async def _submit_batch(service: JobService, caller: Caller, body: bytes) -> Json:
@@ -90,9 +85,7 @@ async def _submit_batch(service: JobService, caller: Caller, body: bytes) -> Jso
 
 
 async def _submitted(service: JobService, headers: dict[str, str], body: bytes) -> SubmittedJob:
-    sent = service.read(headers, body)
-    await service.definitions.check(sent.job)
-    return sent
+    return await service.accept(service.read(headers, body))
 
 
 def _events(body: bytes) -> list[Any]:
@@ -114,6 +107,10 @@ def _headers(request: Request) -> dict[str, str]:
 def _patience(request: Request) -> float:
     found = WAIT.search(request.headers.get("prefer", ""))
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
+
+
+def _accepted(sent: SubmittedJob) -> Json:
+    return Json(_receipt(sent), HTTPStatus.ACCEPTED, {"Location": location_of(sent.job.job_id)})
 
 
 def _receipt(sent: SubmittedJob) -> dict[str, str]:

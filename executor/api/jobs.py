@@ -23,6 +23,8 @@ Status = Literal["queued", "running", "parked", "interrupted", "completed", "fai
 
 
 LONGEST_KEY = 255
+SHOWN = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
+SHOWN_WHERE_GIVEN = ("agent", "waiting", "metadata")
 REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such job"},
     409: {"description": "The job is in no state for that"},
@@ -36,6 +38,7 @@ class Filters:
 
     status: Status | None = None
     thread_id: str | None = None
+    agent: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
@@ -117,9 +120,8 @@ async def _before(state: State, cursor: str, caller: Caller) -> Job:
 
 def shown(job: Job) -> dict[str, Any]:
     """A job as the API shows it."""
-    names = ("job_id", "thread_id", "status", "attempts", "created_at", "started_at", "finished_at", "result", "error")
-    waiting = {"waiting": job.waiting} if job.waiting else {}
-    return {name: getattr(job, name) for name in names} | waiting
+    given = [name for name in SHOWN_WHERE_GIVEN if getattr(job, name)]
+    return {name: getattr(job, name) for name in (*SHOWN, *given)}
 
 
 def _encoded(job_id: str) -> str:

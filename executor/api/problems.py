@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.api.json_response import Json
-from executor.api.service import IdTaken, UnknownJob
+from executor.api.service import IdTaken, NotKnownYet, UnknownJob
 from executor.errors import Rejected, TryAgain
 from executor.jobs.caller import NotAllowed, NotAuthenticated
 
@@ -81,7 +81,8 @@ def refused(error: Exception) -> Json:
             return answer(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Bearer"})
         case NotAllowed():
             return answer(HTTPStatus.FORBIDDEN, str(error))
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "5"})
+    more = {"field": error.field} if isinstance(error, NotKnownYet) else {}
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), more, headers={"Retry-After": "5"})
 
 
 async def _invalid(_: Request, error: Exception) -> Json:

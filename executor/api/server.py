@@ -9,7 +9,8 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from executor.api import auth, cloudevents, docs, event_stream, health, jobs, problems
+from executor.api import agents, auth, cloudevents, docs, event_stream, health, jobs, problems
+from executor.api.heads import BoundedHeads
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
 from executor.errors import Misconfigured
@@ -20,7 +21,7 @@ BACKLOG = 512
 def application(state: State) -> FastAPI:
     """All routes."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
-    for part in (cloudevents, event_stream, jobs, health, docs):
+    for part in (cloudevents, event_stream, jobs, agents, health, docs):
         app.include_router(part.router(state))
     app.add_middleware(EscapedPaths)
     app.add_middleware(auth.Door, authentication=state.authentication)
@@ -43,6 +44,7 @@ async def serve(state: State, port: int, stop: asyncio.Event) -> None:
     with listening(port) as listener:
         config = uvicorn.Config(
             application(state),
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             lifespan="off",

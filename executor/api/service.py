@@ -1,7 +1,6 @@
 """The service behind the API: takes jobs from people, and answers what became of them."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,13 +9,14 @@ from urllib.parse import quote
 
 import structlog
 
+from executor.api.waits import Waits
 from executor.errors import ExecutorError, TryAgain
+from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved
 from executor.jobs.caller import Caller
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
     EVERY_JOB,
-    TERMINAL,
     CalledOff,
     Job,
     JobFilter,
@@ -34,16 +34,12 @@ from executor.worker.stream_ends import StreamEnds
 
 log = structlog.get_logger()
 
-FIRST_LOOK = 0.05
-LONGEST_LOOK = 0.5
-ENDED = TERMINAL | {"interrupted"}
-
 
 class Register(Protocol):
     """The ledger, as far as people are concerned; every method raises TryAgain."""
 
-    async def queue(self, orders: Sequence[Submission], tenant: str | None = None) -> Taken | None:
-        """Write down jobs of the tenant and promise their messages; the first conflict."""
+    async def queue(self, orders: Sequence[Submission]) -> Taken | None:
+        """Write down jobs and promise their messages; the first conflict."""
 
     async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
         """The job of this id; of a tenant, where one is given."""
@@ -65,11 +61,21 @@ class CancelBroadcast(Protocol):
         """Tell every worker that the job is to be ended."""
 
 
-class Definitions(Protocol):
-    """Who knows whether a definition can be run."""
+class Pods(Protocol):
+    """Who is alive; raises TryAgain."""
 
-    async def check(self, job: JobRequest) -> None:
-        """Raise Rejected unless it can."""
+    async def all_know(self, features: Collection[str]) -> bool:
+        """Whether every pod knows these fields of a job's data."""
+
+
+class Definitions(Protocol):
+    """Who knows which agents there are, and whether a definition can be run."""
+
+    async def check(self, job: JobRequest) -> Resolved:
+        """What the job runs; raises Rejected unless it can be run."""
+
+    def listed(self) -> Sequence[KnownAgent]:
+        """The agents that have names."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class SubmittedJob:
     job: JobRequest
     headers: Headers
     body: bytes
+    resolved: Resolved = UNRESOLVED
 
 
 class IdTaken(ExecutorError):
@@ -98,6 +105,14 @@ class UnknownJob(ExecutorError):
         super().__init__(f"no job {job_id!r}")
 
 
+class NotKnownYet(TryAgain):
+    """A job has a field that not all pods know: to one that does not it would be another job."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field}: a pod of an earlier release is still there and does not know it")
+        self.field = field
+
+
 @dataclass(frozen=True)
 class JobService:
     """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run.
@@ -112,16 +127,27 @@ class JobService:
     outcomes: Outcomes
     broadcast: CancelBroadcast
     stream_ends: StreamEnds
+    pods: Pods
+    waits: Waits
     accepted: frozenset[str] = ACCEPTED
 
     def read(self, headers: Headers, body: bytes) -> SubmittedJob:
         """The job that an event asks for; raises Invalid that says which field is wrong."""
         return SubmittedJob(parse(headers, body, self.accepted), headers, body)
 
+    async def accept(self, sent: SubmittedJob) -> SubmittedJob:
+        """The same, with what it runs; raises Rejected where it cannot run."""
+        return replace(sent, resolved=await self.definitions.check(sent.job))
+
     async def submit(self, requests: Sequence[SubmittedJob], caller: Caller) -> None:
-        """Take all or none; raises IdTaken, or TryAgain where the ledger fails."""
-        submissions = [self._submission(request) for request in requests]
-        taken = await self.register.queue(submissions, caller.tenant)
+        """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
+        new = [name for request in requests for name in request.job.new_fields]
+        if new and not await self.pods.all_know(set(new)):
+            raise NotKnownYet(f"data.{new[0]}")
+        submissions = [
+            replace(self._submission(request), resolved=request.resolved, tenant=caller.tenant) for request in requests
+        ]
+        taken = await self.register.queue(submissions)
         if taken is not None:
             raise IdTaken(requests[taken.index].job, taken)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
@@ -168,6 +194,7 @@ class JobService:
         called = await self.register.cancel(job_id, partial(self._cancelled, job_id))
         if called is None:
             return False
+        self.waits.tell(job_id)
         await self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
             await self.outbox.publish_and_wake(called.thread_id, [self._cancelled(job_id, called)])
@@ -179,18 +206,12 @@ class JobService:
         [said] = self.outcomes.cancelled(asked or JobRequest(job_id, called.thread_id, {}, {})).messages
         return said
 
-    async def wait(self, job_id: str, seconds: float, caller: Caller) -> Job | None:
-        """The job once it has ended, or None when it has not within so many seconds."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        pause = FIRST_LOOK
-        while True:
-            job = await self.register.job(job_id, caller.tenant)
-            if job is not None and job.status in ENDED:
-                return job
-            if asyncio.get_running_loop().time() + pause > deadline:
-                return None
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_LOOK)
+    async def wait(self, job_id: str, seconds: float) -> Job | None:
+        """The job once it has ended or asks people, or None where it does neither within so many seconds.
+
+        For whoever was told that it is theirs: nobody is asked whose it is.
+        """
+        return await self.waits.end_of(job_id, seconds)
 
     def _submission(self, request: SubmittedJob) -> Submission:
         """What is too large for a message is kept in the ledger, and a small message asks for it."""

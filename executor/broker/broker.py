@@ -2,26 +2,31 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js.api import ConsumerInfo
 from nats.js.client import JetStreamContext
 
 from executor.broker.delivery import Delivery, delivery_of
 from executor.broker.stored import headers_of
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs.job import Message
+from executor.jobs.events import jobs_in
+from executor.jobs.job import TERMINAL, Message
 from executor.settings import NatsSettings
 
 TAKE_SECONDS = 2.0  # how long a stop may have to wait for an idle worker
 HEADER_ROOM = 4096
+HEARD_BYTES = 8 << 20  # of events that wait to be looked at; beyond it they are dropped, as if they were not heard
 SUBJECT = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
 BROKER_ERRORS = (nats.errors.Error, nats.js.errors.Error)
+ENDS = sorted(TERMINAL | {"interrupted"})
 
 
 @dataclass
@@ -115,6 +120,35 @@ class Broker:
             async for message in said.messages:
                 yield message.subject.removeprefix(prefix)
 
+    @asynccontextmanager
+    async def ends(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """Tell of each job that ends or asks people, at whichever worker, as its event passes; raises TryAgain.
+
+        Others may be told of, too. What passes while the connection is cut, or where the account may not listen, is
+        not told of.
+        """
+
+        async def heard(message: Msg) -> None:
+            for job_id in jobs_in(*_fact(message)):
+                tell(job_id)
+
+        async with AsyncExitStack() as stack:
+            try:
+                await self._listen(heard, stack)
+            except (*BROKER_ERRORS, TimeoutError) as error:
+                raise TryAgain(f"listening for ends: {error!r}") from error
+            yield
+
+    async def _listen(self, heard: Callable[[Msg], Awaitable[None]], stack: AsyncExitStack) -> None:
+        """Subscribe to the ends of jobs alone, not to all that is said of them; returns once the server has that."""
+        if not self.client.is_connected:
+            raise TryAgain("NATS is not connected")
+        for word in ENDS:
+            subject = self.settings.subject("status", word)
+            listening = await self.client.subscribe(subject, cb=heard, pending_bytes_limit=HEARD_BYTES)
+            stack.push_async_callback(_unsubscribe, listening)
+        await self.client.flush()
+
     async def call_off(self, job_id: str) -> None:
         """Tell every worker that the job is to be ended, where its id can be a subject; not heard for certain."""
         if SUBJECT.fullmatch(job_id) and self.client.is_connected:
@@ -145,3 +179,13 @@ class Broker:
         except (*BROKER_ERRORS, TimeoutError) as error:
             raise TryAgain(f"asking NATS for the consumer {consumer}: {error!r}") from error
         return info
+
+
+def _fact(message: Msg) -> tuple[str, str]:
+    """The id and the word of an event: its body may be large, and is not looked at."""
+    return (message.headers or {}).get("Nats-Msg-Id", ""), message.subject.rpartition(".")[2]
+
+
+async def _unsubscribe(listening: Subscription) -> None:
+    with suppress(*BROKER_ERRORS):
+        await listening.unsubscribe()

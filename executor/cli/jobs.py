@@ -98,6 +98,7 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--status", help="Only those of this status.")
 @click.option("--thread", "thread_id", help="Only those of this thread.")
+@click.option("--agent", help="Only those of this agent.")
 @click.option("--since", help="Only those created then or later: a time as in 2026-12-31T12:00:00Z.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
 @of_service

@@ -1,15 +1,18 @@
-"""`agent-executor migrate|streams|graphs|dev`: what a deployment needs beside its service, and all on one machine."""
+"""`agent-executor migrate|streams|graphs|agents|dev`: what a deployment needs beside its service, or all of it."""
 
 import asyncio
+import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 import structlog
 
 from executor.cli import running
-from executor.settings import NatsSettings, PostgresSettings, ServiceSettings
+from executor.errors import Misconfigured
+from executor.settings import ModelSettings, NatsSettings, PostgresSettings, ServiceSettings
 
 log = structlog.get_logger()
 
@@ -66,5 +69,24 @@ def graphs() -> None:
                 click.echo(name)
             for doubt in doubts(known, reads_back):
                 click.echo(f"warning: {doubt}", err=True)
+
+    running.run(tell)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print them as one line of JSON.")
+def agents(*, as_json: bool) -> None:
+    """List the agents that jobs may ask for by name; exit status 1 where one cannot be had."""
+    from executor.agents.listing import listed, told  # noqa: PLC0415 - the other commands need no LangGraph
+
+    settings, models = ServiceSettings.read(os.environ), ModelSettings.read(os.environ)
+
+    async def tell() -> None:
+        found = await listed(settings.agents, settings.graphs, models)
+        lines = [json.dumps([asdict(agent) for agent in found])] if as_json else map(told, found)
+        for line in lines:
+            click.echo(line)
+        if broken := [agent.name for agent in found if agent.error]:
+            raise Misconfigured(f"cannot be had: {', '.join(broken)}")
 
     running.run(tell)

@@ -11,16 +11,20 @@ from executor.values import dumps
 
 Type = Literal[
     "token", "message", "tool_call", "tool_result", "node_start", "node_end", "state", "interrupt", "custom",
-    "start", "attempt", "gap", "end",
+    "checkpoint", "start", "attempt", "gap", "end",
 ]  # fmt: skip
 
 
 class EntryBody(NamedTuple):
-    """What an entry says, before it is known whose it is; `data` is whatever JSON can say."""
+    """What an entry says, before it is known whose it is; `data` is whatever JSON can say.
+
+    `ns` is the namespace of the graph that says it, with ids and `|` between its parts; empty at the root.
+    """
 
     type: Type
     node: str
     data: Any
+    ns: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,21 @@ class Entry:
     type: Type
     node: str
     data: Any
+    ns: str = ""
 
     def fields(self) -> dict[str, str]:
         """The flat fields of the stream's entry."""
-        attempt, data = str(self.attempt), dumps(self.data).decode()
-        return {"job": self.job, "attempt": attempt, "type": self.type, "node": self.node, "data": data}
+        return {
+            "job": self.job,
+            "attempt": str(self.attempt),
+            "type": self.type,
+            "node": self.node,
+            "ns": self.ns,
+            "data": dumps(self.data).decode(),
+        }
 
 
-Shown = dict[str, Any]  # an entry as one JSON object: job, attempt, type, node, data
+Shown = dict[str, Any]  # an entry as one JSON object: job, attempt, type, node, ns (not of earlier images), data
 PLACE = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")
 HALF = r"\ud"  # what begins half a pair, or a pair, where JSON is in ASCII
 
@@ -102,8 +113,9 @@ def shown(fields: Mapping[str, str]) -> Shown:
 
 def as_text(fields: Mapping[str, str]) -> str:
     """The same as text; its data are JSON already."""
-    rest = {name: value for name, value in fields.items() if name != "data"} | {"attempt": int(fields["attempt"])}
-    return f'{dumps(rest).decode()[:-1]},"data":{fields["data"]}}}'
+    rest: dict[str, Any] = {**fields}
+    data, rest["attempt"] = rest.pop("data"), int(rest["attempt"])
+    return f'{dumps(rest).decode()[:-1]},"data":{data}}}'
 
 
 def key_of(thread_id: str) -> str:

@@ -7,8 +7,8 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote
 
 from cloudevents.core.base import BaseCloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +22,9 @@ ACCEPTED = frozenset({EXECUTE_TYPE})
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 
 
+MOST_NOTES = 32
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Note = Annotated[str, Field(max_length=1024)]
 Word = Literal["started", "progress", "interrupted", "completed", "failed", "cancelled"]
 
 
@@ -34,9 +37,11 @@ class JobData(BaseModel):
     trace_id: str | None = None
     thread_id: str | None = Field(None, min_length=1, max_length=LONGEST_ID)
     agent_definition: dict[str, Any]
-    input_payload: dict[str, Any]
+    input_payload: dict[str, Any] | None
     context: dict[str, Any] | None = None
     recursion_limit: int | None = Field(None, gt=0)
+    metadata: dict[Name, Note] | None = Field(None, max_length=MOST_NOTES)
+    checkpoint_id: str | None = Field(None, min_length=1, max_length=LONGEST_ID)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class Fact:
     def id(self) -> str:
         """The same for the same outcome of the same job, so that seeing it twice is seeing one fact."""
         return ":".join(filter(None, (quote(self.subject, safe=":"), self.word, self.nth)))
+
+
+def jobs_in(fact_id: str, word: str) -> list[str]:
+    """The jobs that a fact of this id and word may be about: more than one where the id of the job bears the word."""
+    parts = fact_id.split(f":{word}")
+    return [unquote(f":{word}".join(parts[:count])) for count in range(1, len(parts))]
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,8 @@ def _request(event: BaseCloudEvent, job: JobData, headers: Headers) -> JobReques
         multitask=_multitask(event.get_extension("multitask")),
         context=job.context,
         recursion_limit=job.recursion_limit,
+        metadata=job.metadata,
+        checkpoint_id=job.checkpoint_id,
     )
 
 
@@ -171,9 +184,12 @@ def _job_data(data: dict[str, Any]) -> JobData:
     if complaint := unstorable_in(data):
         raise Invalid(complaint)
     try:
-        return JobData.model_validate(data)
+        job = JobData.model_validate(data)
     except ValidationError as error:
         raise Invalid("; ".join(describe(error, "data"))) from None
+    if job.input_payload is None and job.checkpoint_id is None:
+        raise Invalid("data.input_payload: must be an object")  # but where the job goes on from a checkpoint
+    return job
 
 
 def _loads(data: str | bytes) -> Any:

@@ -7,34 +7,47 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from executor.jobs.agents import UNRESOLVED, Resolved, agent_asked
 from executor.jobs.answers import Question
+from executor.values import escaped
 
 REPLAY_HEADER = "Dlq-Replay"
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 FREE = frozenset({"answer", "rollout"})
+
+# Fields of a job's data that the image which landed last does not know: to it a job that has one is another job.
+NEW_FIELDS = ("metadata", "checkpoint_id")
+BY_NAME = "agent_definition.agent"
+FEATURES = (*NEW_FIELDS, BY_NAME)  # what a pod may know of a job's data, or not
 
 
 @dataclass(frozen=True)
 class Identity:
     """What makes two messages the same job; `digest` tells two contents under one id apart.
 
-    `sequence` is the place of its message in the stream, None while it has none.
+    `sequence` is the place of its message in the stream, None while it has none. `metadata`, as JSON, is written down
+    with it.
     """
 
     job_id: str
     thread_id: str
     digest: bytes
     sequence: int | None
+    metadata: str | None = None
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job that somebody asked for."""
+    """A job that somebody asked for.
+
+    It begins from the checkpoint of its thread that `checkpoint_id` names, or else where the thread stands. Only one
+    that names one may have no input, and goes on from there.
+    """
 
     job_id: str
     thread_id: str
     agent_definition: dict[str, Any] = field(repr=False)
-    input_payload: dict[str, Any] = field(repr=False)
+    input_payload: dict[str, Any] | None = field(repr=False)
     trace_id: str | None = None
     traceparent: str | None = None
     not_before: datetime | None = None
@@ -42,14 +55,23 @@ class JobRequest:
     multitask: str = "enqueue"
     context: dict[str, Any] | None = field(default=None, repr=False)
     recursion_limit: int | None = None
+    metadata: dict[str, str] | None = field(default=None, repr=False)
+    checkpoint_id: str | None = None
 
     def identity(self, sequence: int | None = None) -> Identity:
         """The digest is SHA-256 over what the job does: its thread, definition, input and, where given, the rest."""
-        rest = {"context": self.context, "recursion_limit": self.recursion_limit}
+        rest = {name: getattr(self, name) for name in ("context", "recursion_limit", *NEW_FIELDS)}
         given = {name: value for name, value in rest.items() if value is not None}
         content = [self.thread_id, self.agent_definition, self.input_payload, *([given] if given else [])]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
-        return Identity(self.job_id, self.thread_id, digest, sequence)
+        noted = escaped(self.metadata) if self.metadata else None
+        return Identity(self.job_id, self.thread_id, digest, sequence, noted)
+
+    @property
+    def new_fields(self) -> list[str]:
+        """Those it has of FEATURES."""
+        given = [name for name in NEW_FIELDS if getattr(self, name) is not None]
+        return given + [BY_NAME] * (agent_asked(self.agent_definition) is not None)
 
 
 @dataclass(frozen=True)
@@ -70,11 +92,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Applicant:
-    """A job for which somebody wants a claim, not before its time, and the message that asked for it."""
+    """A job for which somebody wants a claim, not before its time, the message that asked for it, and what it runs."""
 
     job: Identity
     origin: Origin
     not_before: datetime | None = None
+    resolved: Resolved = UNRESOLVED
 
 
 @dataclass(frozen=True)
@@ -108,6 +131,7 @@ class Claim:
     are those that it has committed, `fault` seconds since the world began to fail it. `elapsed` is seconds since its
     first attempt began, `at` the database's time, `cancelling` that somebody asked for its end, `questions` what it has
     asked people, `replay` which dead letter it came back from, `fresh` that its thread is known to have no checkpoint.
+    `resolved` is what it runs, as it was found when it was accepted, without the text.
     """
 
     job_id: str
@@ -123,6 +147,7 @@ class Claim:
     steps: int = 0
     fault: float | None = None
     questions: tuple[Question, ...] = ()
+    resolved: Resolved = UNRESOLVED
 
     @property
     def is_retry(self) -> bool:
@@ -272,6 +297,8 @@ class Job:
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     waiting: dict[str, Any] | None = None
+    agent: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -282,6 +309,7 @@ class JobFilter:
     thread_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    agent: str | None = None
     tenant: str | None = None
 
 
@@ -300,9 +328,17 @@ class Taken:
 class Submission:
     """A job that is about to be published, and the message that will ask for it.
 
-    `kept` is the original where it is too large to be that message itself.
+    `kept` is the original where it is too large to be that message itself, `resolved` what the job runs, `tenant` whose
+    it is, None where tenants are not told apart.
     """
 
     identity: Identity
     message: Message
     kept: Origin | None = None
+    resolved: Resolved = UNRESOLVED
+    tenant: str | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it writes."""
+        return len(self.message.body) + len(self.kept.body if self.kept else b"")

@@ -27,7 +27,8 @@ def describe(error: ValidationError, root: str) -> Iterator[str]:
 
 
 def _words(kind: str, message: str) -> str:
-    return WORDS.get(kind) or WORDS.get(message) or re.sub("^(Input|String) should", "must", message)
+    plain = message.partition(" after validation")[0]
+    return WORDS.get(kind) or WORDS.get(message) or re.sub("^(Input|String|Dictionary) should", "must", plain)
 
 
 def path_of(steps: tuple[str | int, ...]) -> str:

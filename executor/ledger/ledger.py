@@ -9,6 +9,7 @@ import psycopg
 from psycopg.types.json import Json
 
 from executor.errors import LeaseLost, TryAgain
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import Question
 from executor.jobs.job import (
     Blocked,
@@ -25,6 +26,7 @@ from executor.jobs.job import (
     Tries,
     Wake,
 )
+from executor.ledger.definitions import Keeping
 from executor.ledger.own_threads import on_threads
 from executor.ledger.sql import worker as sql
 from executor.postgres.batching import Batcher
@@ -41,6 +43,7 @@ class Wanted:
     job: Identity
     not_before: datetime | None
     replay: int
+    resolved: Resolved
 
 
 @dataclass(frozen=True)
@@ -69,19 +72,24 @@ class Ledger:
         self._pool = pool
         self._lease = lease_seconds
         self._tenant = tenant
+        self._keeping = Keeping()
         self._claim = Batcher(self._claim_all, key=lambda wanted: wanted.job.thread_id)
         self._finish = Batcher(self._finish_all, key=lambda ending: ending.claim.job_id)
-        self._mark_and_wake = Batcher(self._mark_and_wake_all, key=lambda told: told[0])
+        self._mark_and_wake = Batcher(self._mark_and_wake_all, key=lambda told: told[0] or told[1])
 
     async def claim(
-        self, job: Identity, not_before: datetime | None = None, replay: int | None = None
+        self,
+        job: Identity,
+        not_before: datetime | None = None,
+        replay: int | None = None,
+        resolved: Resolved = UNRESOLVED,
     ) -> Claim | NotClaimed:
         """Take the job and count the attempt, or learn why not (a second round trip).
 
-        A failed job is taken again, once, for each dead letter that it is a replay of. A thread of another tenant is a
-        Conflict.
+        A failed job is taken again, once, for each dead letter that it is a replay of. Of what is `resolved` the first
+        counts. A thread of another tenant is a Conflict.
         """
-        wanted = Wanted(job, not_before, replay or 0)
+        wanted = Wanted(job, not_before, replay or 0, resolved)
         try:
             claim = await self._claim(wanted)
         except psycopg.errors.UniqueViolation:
@@ -89,6 +97,7 @@ class Ledger:
         return claim or await self._why_not(wanted)
 
     async def _claim_all(self, wanted: Sequence[Wanted]) -> list[Claim | None]:
+        new = self._keeping.columns(each.resolved for each in wanted)
         values: dict[str, Any] = {
             "lease": self._lease,
             "own": self._tenant,
@@ -98,9 +107,13 @@ class Ledger:
             "sequences": [each.job.sequence for each in wanted],
             "not_befores": [each.not_before for each in wanted],
             "replays": [each.replay for each in wanted],
+            "agents": [each.resolved.agent for each in wanted],
+            "definitions": [each.resolved.definition for each in wanted],
+            "metadatas": [each.job.metadata for each in wanted],
         }
         async with on_threads(self._pool, values["thread_ids"], self._tenant) as connection:
-            claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values)}
+            claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values | new)}
+        self._keeping.written(new)
         return [claims.get(each.job.job_id) for each in wanted]
 
     async def _why_not(self, wanted: Wanted) -> NotClaimed:
@@ -166,7 +179,7 @@ class Ledger:
 
     async def _finish_all(self, endings: Sequence[Ending]) -> list[str | None]:
         outcomes = [ending.outcome for ending in endings]
-        kept = [ending.kept for ending in endings]
+        kept = kept_columns([ending.kept for ending in endings])
         said = [(ending.claim.job_id, message) for ending in endings for message in ending.outcome.messages]
         asked = [(ending.claim.job_id, question) for ending in endings for question in ending.outcome.questions]
         values = {
@@ -176,25 +189,23 @@ class Ledger:
             "results": [_text(outcome.result) for outcome in outcomes],
             "errors": [_text(outcome.error) for outcome in outcomes],
             "durations": [outcome.duration_ms for outcome in outcomes],
-            "kept_subjects": [origin and origin.subject for origin in kept],
-            "kept_headers": [origin and escaped(dict(origin.headers)) for origin in kept],
-            "kept_bodies": [origin and origin.body for origin in kept],
             "abouts": [job_id for job_id, _ in said],
             "askers": [job_id for job_id, _ in asked],
             "question_ids": [question.id for _, question in asked],
             "turns": [question.turn for _, question in asked],
         }
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.FINISH, values | outbox_columns([message for _, message in said]))
+            rows = await fetch(connection, sql.FINISH, values | kept | outbox_columns([message for _, message in said]))
         ended = {row["job_id"]: row["status"] for row in rows}
         return [ended.get(ending.claim.job_id) for ending in endings]
 
     async def mark_and_wake(self, thread_id: str, published: Sequence[Message]) -> list[Wake]:
         """Mark messages that the broker has, and wake the next job of the thread if it is free now."""
-        return await self._mark_and_wake((thread_id, [message.id for message in published]))
+        return await self._mark_and_wake((thread_id, tuple(message.id for message in published)))
 
-    async def _mark_and_wake_all(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[Wake]]:
-        values = {"thread_ids": [thread for thread, _ in told], "ids": [each for _, ids in told for each in ids]}
+    async def _mark_and_wake_all(self, told: Sequence[tuple[str | None, tuple[str, ...]]]) -> list[list[Wake]]:
+        threads = [thread for thread, _ in told if thread is not None]
+        values = {"thread_ids": threads, "ids": [each for _, ids in told for each in ids]}
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.SETTLE, values)
         woken = {row["thread_id"]: Wake(row["job_id"], row["wakes"]) for row in rows}
@@ -214,23 +225,25 @@ class Ledger:
 
     async def published(self, messages: Sequence[Message]) -> None:
         """Mark messages that the broker has."""
-        async with connected(self._pool) as connection:
-            await connection.execute(sql.PUBLISHED, {"ids": [message.id for message in messages]})
+        await self._mark_and_wake((None, tuple(message.id for message in messages)))
 
     async def check(self) -> None:
         """Raise TryAgain unless the database answers and is migrated."""
         async with connected(self._pool) as connection:
-            await connection.execute("SELECT FROM jobs, outbox, checkpoints, sweeps LIMIT 0")
+            await connection.execute(
+                "SELECT FROM jobs, outbox, checkpoints, sweeps, definitions, pods, threads LIMIT 0"
+            )
 
 
 def _claim(row: dict[str, Any]) -> Claim:
     """A claim, with what people answered; an earlier image left that in the job itself."""
     given, asked = row.pop("answer"), row.pop("questions")
+    resolved = Resolved(row.pop("agent"), row.pop("definition"))
     questions = {each["id"]: Question(**each) for each in asked or ()}
     for question in _of_earlier_image(given or {}):
         if not (known := questions.get(question.id)) or not known.answered:
             questions[question.id] = replace(question, turn=known.turn if known else 1)
-    return Claim(**row, questions=tuple(questions.values()))
+    return Claim(**row, questions=tuple(questions.values()), resolved=resolved)
 
 
 def _of_earlier_image(given: Mapping[str, Any]) -> Iterator[Question]:
@@ -279,6 +292,15 @@ def waiting_columns(origin: Origin | None) -> dict[str, Any]:
     if origin is None:
         return {"subject": None, "headers": None, "body": None}
     return {"subject": origin.subject, "headers": as_json(dict(origin.headers)), "body": origin.body}
+
+
+def kept_columns(origins: Sequence[Origin | None]) -> dict[str, list[Any]]:
+    """The same of many."""
+    return {
+        "kept_subjects": [origin and origin.subject for origin in origins],
+        "kept_headers": [origin and escaped(dict(origin.headers)) for origin in origins],
+        "kept_bodies": [origin and origin.body for origin in origins],
+    }
 
 
 def outbox_columns(messages: Sequence[Message]) -> dict[str, list[Any]]:

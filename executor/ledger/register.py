@@ -19,10 +19,14 @@ from executor.jobs.job import (
     Taken,
     Wake,
 )
-from executor.ledger.ledger import as_json, outbox_columns, waiting_columns
-from executor.ledger.own_threads import alone_on
+from executor.ledger.definitions import Keeping
+from executor.ledger.ledger import LARGE_BYTES, as_json, kept_columns, outbox_columns
+from executor.ledger.own_threads import alone_on, on_threads
 from executor.ledger.sql import people as sql
+from executor.ledger.sql import threads
+from executor.ledger.sql.definitions import FORGET_DEFINITIONS
 from executor.ledger.sql.worker import PROMISE
+from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 
@@ -35,25 +39,66 @@ class Register:
     def __init__(self, pool: Pool, tenant: str | None = None) -> None:
         self._pool = pool
         self._tenant = tenant
+        self._keeping = Keeping()
+        self._queue = Batcher(self._queue_all, key=lambda order: order.identity.job_id)
+        self._end_of = Batcher(self._ends_of, key=lambda job_id: job_id)
 
-    async def queue(self, orders: Sequence[Submission], tenant: str | None = None) -> Taken | None:
-        """Write down jobs of the tenant and promise the messages that ask for them, all in one commit or none.
+    async def queue(self, orders: Sequence[Submission]) -> Taken | None:
+        """Write down jobs and promise the messages that ask for them, all in one commit or none.
 
         Returns the first whose id belongs to a job with other content or of another tenant, or whose thread is another
-        tenant's; None when all are written.
+        tenant's; None when all are written. One alone shares its commit with those ordered at the same moment.
         """
-        taken = None
-        whose = {"tenant": tenant, "own": self._tenant}
+        if len(orders) != 1:
+            return await self._queue_whole(orders)
+        if orders[0].size < LARGE_BYTES:
+            return await self._queue(orders[0])
+        return (await self._queue_all(orders))[0]
+
+    async def _queue_whole(self, orders: Sequence[Submission]) -> Taken | None:
+        first = {order.identity.job_id: order for order in reversed(orders)}
+        new = self._keeping.columns(order.resolved for order in orders)
         async with transaction(self._pool) as connection:
-            await alone_on(connection, [order.identity.thread_id for order in orders], tenant)
-            for index, order in enumerate(orders):
-                values = asdict(order.identity) | waiting_columns(order.kept) | whose
-                [row] = await fetch(connection, sql.QUEUE, values)
-                if not (row["same"] and row["on_own_thread"]):
-                    taken = Taken(index, "thread_id" if row["same"] else "job_id")
-                    raise psycopg.Rollback
-                await connection.execute(PROMISE, {"job_id": order.identity.job_id} | outbox_columns([order.message]))
-        return taken
+            await alone_on(connection, _threads_of(orders), _tenant_of(orders))
+            there = await self._queued(connection, list(first.values()), new)
+            taken = [found for index, order in enumerate(orders) if (found := _taken(there, order, index))]
+            if taken:
+                raise psycopg.Rollback
+        if not taken:
+            self._keeping.written(new)
+        return taken[0] if taken else None
+
+    async def _queue_all(self, orders: Sequence[Submission]) -> list[Taken | None]:
+        """The same of orders that are each alone, and of other jobs."""
+        first = _first_on_their_threads(orders)
+        new = self._keeping.columns(order.resolved for order in first)
+        async with on_threads(self._pool, _threads_of(first), _tenant_of(first)) as connection:
+            there = await self._queued(connection, first, new)
+        self._keeping.written(new)
+        taken = {order.identity.job_id: _taken(there, order) for order in first}
+        others = [order for order in orders if order.identity.job_id not in taken]
+        if others:
+            told = await self._queue_all(others)
+            taken |= {order.identity.job_id: each for order, each in zip(others, told, strict=True)}
+        return [taken[order.identity.job_id] for order in orders]
+
+    async def _queued(
+        self, connection: Connection, orders: Sequence[Submission], new: Mapping[str, list[str]]
+    ) -> dict[str, dict[str, Any]]:
+        """Queue jobs that are not there yet, but for those on another tenant's thread; each as it is there now."""
+        values = {
+            "own": self._tenant,
+            "job_ids": [order.identity.job_id for order in orders],
+            "thread_ids": _threads_of(orders),
+            "digests": [order.identity.digest for order in orders],
+            "agents": [order.resolved.agent for order in orders],
+            "definitions": [order.resolved.definition for order in orders],
+            "metadatas": [order.identity.metadata for order in orders],
+            "tenants": [order.tenant for order in orders],
+        }
+        kept, said = kept_columns([order.kept for order in orders]), outbox_columns([order.message for order in orders])
+        rows = await fetch(connection, sql.QUEUE, values | kept | said | dict(new))
+        return {row["job_id"]: row for row in rows}
 
     async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
         """The job of this id; of a tenant, where one is given."""
@@ -64,10 +109,23 @@ class Register:
             rows = await fetch(connection, sql.SHOW, values)
         return Job(**rows[0]) if rows else None
 
+    async def end_of(self, job_id: str) -> Job | None:
+        """The job of this id if it has ended, or asks people. One statement for those asked at the same moment."""
+        row = await self._end_of(job_id)
+        if row is None:
+            return None
+        return await self.job(job_id) if row.pop("is_large") else Job(**row)
+
+    async def _ends_of(self, job_ids: Sequence[str]) -> list[dict[str, Any] | None]:
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.SHOW_ENDED, {"job_ids": job_ids, "large": LARGE_BYTES})
+        found = {row["job_id"]: row for row in rows}
+        return [found.get(job_id) for job_id in job_ids]
+
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         """The newest jobs first, older than `before` where given."""
         given = {name: value for name, value in asdict(only).items() if value is not None}
-        if "\0" in given.get("thread_id", ""):
+        if any("\0" in given.get(name, "") for name in ("thread_id", "agent")):
             return []
         if before is not None:
             given |= {"before": before.created_at, "before_id": before.job_id}
@@ -111,21 +169,49 @@ class Register:
         return called
 
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
-        """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many jobs.
+        """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many.
 
-        Nobody begins on a thread while it is forgotten; where that fails, its jobs are there for the next time.
+        With them up to a hundred definitions that no job names any more. A thread that people made or changed later
+        stays known, without its checkpoints. Nobody begins on a thread while it is forgotten; where that fails, its
+        jobs are there for the next time.
         """
         async with transaction(self._pool) as connection:
             if not (await fetch(connection, sql.ALONE, {}))[0]["yes"]:
                 return 0
             gone = await fetch(connection, sql.EXPIRE, {"keep": keep_seconds})
-            threads = sorted({row["thread_id"] for row in gone})
-            held = await fetch(connection, sql.HOLD, {"thread_ids": threads})
+            theirs = sorted({row["thread_id"] for row in gone})
+            held = await fetch(connection, sql.HOLD, {"thread_ids": theirs})
             for row in held:
                 await forget(row["thread_id"])
             await connection.execute(sql.LET_GO, {"job_ids": [row["job_id"] for row in held]})
             await connection.execute(sql.EXPIRE_SAID, {"keep": keep_seconds})
-        return len(gone)
+            await connection.execute(FORGET_DEFINITIONS, {"keep": keep_seconds})
+            without = await fetch(connection, threads.EXPIRE_THREADS, {"keep": keep_seconds})
+        return max(len(gone), len(without))
+
+
+def _threads_of(orders: Sequence[Submission]) -> list[str]:
+    return [order.identity.thread_id for order in orders]
+
+
+def _tenant_of(orders: Sequence[Submission]) -> str | None:
+    """Any of them: there are tenants for all, or for none."""
+    return next((order.tenant for order in orders if order.tenant is not None), None)
+
+
+def _first_on_their_threads(orders: Sequence[Submission]) -> list[Submission]:
+    """Those of each thread's first tenant: in one statement two would not see each other begin it."""
+    whose: dict[str, str | None] = {}
+    return [order for order in orders if whose.setdefault(order.identity.thread_id, order.tenant) == order.tenant]
+
+
+def _taken(there: Mapping[str, Mapping[str, Any]], order: Submission, index: int = 0) -> Taken | None:
+    """What keeps an order from being written; one that is not there is on another's thread."""
+    found = there.get(order.identity.job_id)
+    if found is None:
+        return Taken(index, "thread_id")
+    is_same = found["digest"] == order.identity.digest and order.tenant in (None, found["tenant"])
+    return None if is_same else Taken(index)
 
 
 def _questions(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 from executor.jobs.job import Applicant, GoesOn, Origin, Waiting
+from executor.ledger.definitions import Keeping, keep
 from executor.ledger.own_threads import alone_on
 from executor.ledger.sql import waiting as sql
 from executor.postgres.batching import Batcher
@@ -24,6 +25,7 @@ class WaitingRoom:
     def __init__(self, pool: Pool, tenant: str | None = None) -> None:
         self._pool = pool
         self._tenant = tenant
+        self._keeping = Keeping()
         self._park = Batcher(self._park_all, key=lambda waiting: waiting[0].job.thread_id)
         self._waiting = Batcher(self._waiting_all, key=lambda job_id: job_id)
 
@@ -37,11 +39,14 @@ class WaitingRoom:
     async def _park_all(self, lines: Sequence[Sequence[Applicant]]) -> list[set[str]]:
         """No outcome is written between the look at who blocks them and the commit, so that whoever ends wakes them."""
         everybody = [each for line in lines for each in line]
+        new = self._keeping.columns(each.resolved for each in everybody)
         async with transaction(self._pool) as connection:
             await alone_on(connection, [each.job.thread_id for each in everybody], self._tenant)
             rows = await fetch(connection, sql.PARK, _columns(everybody) | {"own": self._tenant})
             first = _first_of_each_thread(rows)
             blocked = await fetch(connection, sql.STILL_BLOCKED, _identities(first)) if first else []
+            await keep(connection, new)
+        self._keeping.written(new)
         free = {row["job_id"] for row in first} - {row["blocked"] for row in blocked}
         must_wait = {row["job_id"] for row in rows} - free
         return [{each.job.job_id for each in line} & must_wait for line in lines]
@@ -96,6 +101,9 @@ def _columns(waiting: Sequence[Applicant]) -> dict[str, list[Any]]:
         "subjects": [each.origin.subject for each in waiting],
         "heads": [escaped(dict(each.origin.headers)) for each in waiting],
         "bodies": [each.origin.body for each in waiting],
+        "agents": [each.resolved.agent for each in waiting],
+        "definitions": [each.resolved.definition for each in waiting],
+        "metadatas": [each.job.metadata for each in waiting],
     }
 
 

@@ -19,6 +19,9 @@ from executor.settings import PostgresSettings
 Connection = psycopg.AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
+NAME = "agent-executor ledger"  # of the connections, as Postgres tells it
+EARLIER_NAME = "agent-executor"  # of an image that keeps no row of its pod
+
 CONNECTIONS = 8
 WAIT_SECONDS = 10.0
 RECONNECT_SECONDS = 5.0  # the pool doubles its pauses up to this; then whoever asks next makes it begin anew
@@ -45,7 +48,7 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
             "options": OPTIONS,
             "client_encoding": "UTF8",  # whatever the database's own is: arrays are packed so
             "connect_timeout": 10,
-            "application_name": "agent-executor",
+            "application_name": NAME,
         },
         min_size=1,
         max_size=CONNECTIONS,

@@ -33,7 +33,7 @@ from executor.jobs.verdict import Failure, rejection
 from executor.worker.leases import Held
 from executor.worker.lines import Lines
 from executor.worker.outbox import Outbox
-from executor.worker.ports import Delivery, Ledger, WaitingRoom
+from executor.worker.ports import Agents, Delivery, Ledger, WaitingRoom
 from executor.worker.stream_ends import StreamEnds
 from executor.worker.thread_order import ThreadOrder
 
@@ -55,9 +55,11 @@ class Admission:
         outcomes: Outcomes,
         thread_order: ThreadOrder,
         stream_ends: StreamEnds,
+        agents: Agents,
         accepted: frozenset[str] = ACCEPTED,
     ) -> None:
         self._stream_ends = stream_ends
+        self._agents = agents
         self._ledger = ledger
         self._outbox = outbox
         self._outcomes = outcomes
@@ -101,7 +103,8 @@ class Admission:
 
     async def _claim(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> Held | None:
         may_wait = job.multitask != "reject" or origin.replay is not None
-        claimed = await self._lines.claim(Applicant(who, origin, job.not_before), may_wait=may_wait)
+        applicant = Applicant(who, origin, job.not_before, self._agents.resolve(job))
+        claimed = await self._lines.claim(applicant, may_wait=may_wait)
         match claimed:
             case Claim():
                 return Held(delivery, claimed, job, origin)
@@ -111,14 +114,14 @@ class Admission:
             case Blocked():
                 await self._fail_thread_busy(delivery, job, who, origin)
             case Early():
-                await self._delay(delivery, job, who, origin)
+                await self._delay(delivery, applicant)
             case _:
                 return await self._answer_unclaimed(delivery, job, claimed, origin)
         return None
 
-    async def _delay(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
-        if await self._room.park([Applicant(who, origin, job.not_before)]):
-            log.info("parked: it is not due", job=job.job_id, due=str(job.not_before))
+    async def _delay(self, delivery: Delivery, early: Applicant) -> None:
+        if await self._room.park([early]):
+            log.info("parked: it is not due", job=early.job.job_id, due=str(early.not_before))
             await delivery.ack()
         else:  # another message asked for it earlier, and somebody has begun with it
             await delivery.nak(BUSY_SECONDS)
@@ -164,7 +167,7 @@ class Admission:
 
     async def _fail_thread_busy(self, delivery: Delivery, job: JobRequest, who: Identity, origin: Origin) -> None:
         outcome = self._outcomes.failed(job, origin, THREAD_BUSY)
-        await self._ledger.reject(who, outcome)
+        await self._outbox.reject(who, outcome)
         await self._stream_ends.say(job.thread_id, job.job_id, 0, outcome.status)
         await self._outbox.publish_and_wake(job.thread_id, outcome.messages)
         await delivery.ack()

@@ -66,7 +66,7 @@ class Lines:
     async def _claim(self, place: Place) -> Answer:
         who = place.who
         while True:
-            claimed = await self._ledger.claim(who.job, who.not_before, who.origin.replay)
+            claimed = await self._ledger.claim(who.job, who.not_before, who.origin.replay, who.resolved)
             if claimed == FREE_NOW:
                 continue
             if not (place.may_wait and isinstance(claimed, Blocked)):

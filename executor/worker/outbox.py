@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs.job import Claim, Message, Origin, Outcome, Wake
+from executor.jobs.job import Claim, Identity, Message, Origin, Outcome, Wake
 from executor.worker.insistence import insist
 from executor.worker.ports import Broker, Ledger
 
@@ -14,19 +14,36 @@ log = structlog.get_logger()
 
 
 class Outbox:
-    """Messages are promised in the ledger, published, and marked, in this order."""
+    """Messages are promised in the ledger, published, and marked, in this order.
 
-    def __init__(self, broker: Broker, ledger: Ledger, wake: Callable[[Wake], Message]) -> None:
+    `tell` is called with the id of each job that has come to an end, or asks people, as soon as that is written.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        ledger: Ledger,
+        wake: Callable[[Wake], Message],
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._broker = broker
         self._ledger = ledger
         self._wake = wake
+        self._tell = tell
 
     async def finish(self, claim: Claim, outcome: Outcome, kept: Origin | None = None) -> bool:
         """Write the outcome, however long that takes; raises LeaseLost where the job is another's.
 
         The answer is whether the job goes on at once.
         """
-        return await insist(lambda: self._ledger.finish(claim, outcome, kept), "outcome")
+        goes_on = await insist(lambda: self._ledger.finish(claim, outcome, kept), "outcome")
+        self._tell(claim.job_id)
+        return goes_on
+
+    async def reject(self, job: Identity, outcome: Outcome) -> None:
+        """Write down a job that failed before any worker began with it; raises TryAgain."""
+        await self._ledger.reject(job, outcome)
+        self._tell(job.job_id)
 
     async def publish_and_wake(self, thread_id: str, messages: Sequence[Message]) -> None:
         """Publish what was promised and mark it, then wake who waits for the thread.

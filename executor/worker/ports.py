@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import (
     Applicant,
@@ -66,7 +67,11 @@ class Ledger(Protocol):
     """Who works on what; every method raises TryAgain."""
 
     async def claim(
-        self, job: Identity, not_before: datetime | None = None, replay: int | None = None
+        self,
+        job: Identity,
+        not_before: datetime | None = None,
+        replay: int | None = None,
+        resolved: Resolved = UNRESOLVED,
     ) -> Claim | NotClaimed:
         """Take the job and count the attempt."""
 
@@ -139,6 +144,9 @@ class Run(Protocol):
 
 class Agents(Protocol):
     """Who can run jobs."""
+
+    def resolve(self, job: JobRequest) -> Resolved:
+        """What the job asks for, as it is known here now; never fails."""
 
     async def open(self, job: JobRequest, claim: Claim, emit: Emit) -> Run:
         """A run of the job under the claim; raises Rejected."""

@@ -240,7 +240,7 @@ class Processor:
             await self._stream_ends.say(held.job.thread_id, held.job.job_id, held.claim.total, status)
 
     def _emit(self, held: Held, body: EntryBody) -> None:
-        kind, node, data = body
+        kind, node, data, ns = body
         if kind == "node_end" and data["error"]:
             data = data | {"error": self._scrub(data["error"])}
-        self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.total, kind, node, data))
+        self._progress.emit(Entry(held.job.thread_id, held.job.job_id, held.claim.total, kind, node, data, ns))

@@ -31,6 +31,11 @@ def three_nodes(node: Any = say) -> StateGraph[Any]:
     return graph
 
 
+def compiled() -> Any:
+    """The graph, for langgraph.json."""
+    return three_nodes().compile()
+
+
 def payload() -> dict[str, Any]:
     """The input of every job, about a kilobyte."""
     return {"messages": [{"role": "user", "content": TEXT}]}

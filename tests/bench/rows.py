@@ -13,8 +13,16 @@ from tests.integration.durable.lab import lab_on
 from tests.integration.durable.rows import cost, fill, statements
 
 DATABASE = "rows"
-PERIODIC = {*vars(sweeps), *vars(people).keys() & {"EXPIRE", "EXPIRE_SAID"}, "OPENED"}
-LISTS = {"LIST {'status': 'cancelled'}", "LIST {'status': 'failed'}", "LIST {'thread_id': 'long'}"}
+PERIODIC = {*vars(sweeps), *vars(people).keys() & {"EXPIRE", "EXPIRE_SAID"}, "EXPIRE_THREADS", "OPENED"}
+LISTS = {
+    "SEARCH {} by updated_at",
+    "SEARCH {'agent': 'one'} by updated_at",
+    "SEARCH interrupted",
+    "SEARCH error",
+    "LIST {'status': 'cancelled'}",
+    "LIST {'status': 'failed'}",
+    "LIST {'thread_id': 'long'}",
+}
 ROUNDS = 5
 
 

@@ -16,7 +16,7 @@ from contract import Env
 from executor import broker, checkpoints, progress
 from executor.agents.agents import Agents
 from executor.agents.declared import Declared
-from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -106,7 +106,7 @@ class OneGraph(Agents):
 
     declared = Declared.of(three_nodes().compile())
 
-    async def _declared(self, _: Any) -> Declared:
+    async def _declared(self, _: Any, __: Any) -> Declared:
         return self.declared
 
 
@@ -135,7 +135,8 @@ async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resourc
         broker.connect(settings.nats) as connected,
     ):
         book, sweeps = Ledger(pool, LEASE_SECONDS), Sweeps(pool, LEASE_SECONDS)
-        yield Resources(savers, stream, reader, connected, book, WaitingRoom(pool), Register(pool), sweeps)
+        register, room, definitions, pods = Register(pool), WaitingRoom(pool), Definitions(pool), Pods(pool)
+        yield Resources(savers, stream, reader, connected, book, room, register, sweeps, definitions, pods)
 
 
 async def _publish(js: JetStreamContext, settings: Settings, jobs: int) -> None:

@@ -52,8 +52,7 @@ def leases_are_not_heeded() -> None:
 def nothing_is_marked() -> None:
     from executor.ledger.sql import worker as sql
 
-    sql.SETTLE = sql.SETTLE.replace("id = ANY(%(ids)s)", "id = ANY(%(ids)s) AND false")
-    sql.PUBLISHED += " AND false"
+    sql.SETTLE = sql.SETTLE.replace("published_at IS NULL)", "false)")
 
 
 def acknowledged_before_the_work() -> None:

@@ -19,9 +19,6 @@ from function.composition.resources import service as service_resource
 ROOT = Path(__file__).parents[2]
 CLAIMS = sorted(path for path in (ROOT / "examples").glob("*.yaml") if "AgentExecutor" in path.read_text())
 
-# What the function tells already, and the service does not heed yet.
-UNREAD = {Env.EXECUTOR_AGENTS_INLINE}
-
 # Variables that a container may have beside ours, for the libraries in it.
 LIBRARIES = ("LANGGRAPH_", "OTEL_", "PYTHON", "HOME", "TMPDIR")
 
@@ -105,7 +102,7 @@ def test_every_variable_that_is_required_is_rendered(agent, command):
 def test_every_variable_that_is_rendered_is_read(agent, command):
     rendered = set(environment(containers(agent)[command])) - {variable.name for variable in agent.spec.pod.env}
     read = set(SETTINGS[command].variables()) | set(ServiceSettings.variables())
-    assert {name for name in rendered - read - UNREAD if not name.startswith(LIBRARIES)} == set()
+    assert {name for name in rendered - read if not name.startswith(LIBRARIES)} == set()
 
 
 def test_the_issuers_that_the_security_page_shows_are_taken():

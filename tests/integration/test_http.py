@@ -1,6 +1,8 @@
 """The whole path over HTTP: a request in, one result out."""
 
+import asyncio
 import json
+from http import HTTPStatus
 from urllib.parse import quote
 
 import pytest
@@ -209,3 +211,25 @@ async def test_a_job_as_large_as_a_message_may_be_completes_with_a_reference(run
         assert completed.event["dataref"] == f"/jobs/{job_id}"
     kept = (await http.get(f"/jobs/{job_id}")).json()["result"]["final_state"]
     assert kept["files"]["/big"]["content"] == "x" * 900_000
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ("", 202),
+        ("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n", 202),
+        (f"x: {'x' * 60_000}\r\n", 202),
+        (f"x: {'x' * 70_000}\r\n", 431),
+    ],
+    ids=["plain", "an offer of HTTP/2", "a large head", "one that is too large"],
+)
+async def test_a_request_is_read_as_it_comes_over_a_socket(running, http, job_id, more, status):
+    body = json.dumps(event(job_id)).encode()
+    reader, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port)
+    head = f"POST / HTTP/1.1\r\nhost: here\r\n{more}content-length: {len(body)}\r\n"
+    writer.write(f"{head}content-type: application/cloudevents+json\r\n\r\n".encode() + body)
+    assert int((await reader.readuntil(b"\r\n")).split()[1]) == status
+    writer.close()
+    if status == HTTPStatus.ACCEPTED:
+        [completed] = await running.ended(job_id)
+        assert completed.word == "completed"

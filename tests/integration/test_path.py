@@ -212,6 +212,18 @@ async def test_a_model_that_refuses_is_not_asked_again(running, model, job_id):
     assert asked(model, job_id) == [0]
 
 
+def _called(entries):
+    """The names and arguments of what a model called, put together from the pieces in which it said so."""
+    said: dict[tuple[str, int], dict[str, str]] = {}
+    tokens = [json.loads(entry["data"]) for entry in entries if entry["type"] == "token"]
+    for token in tokens:
+        for piece in token.get("tool_calls", ()):
+            call = said.setdefault((token["id"], piece["index"]), {"name": "", "args": ""})
+            for name in call:
+                call[name] += piece.get(name, "")
+    return [(call["name"], json.loads(call["args"])) for call in said.values()]
+
+
 async def test_what_a_job_does_is_streamed_in_order_to_its_end(running, job_id):
     turns = ({"say": "I will write.", "call": [writing("/a.md")]}, {"say": "Done."})
     async with running.dragonfly() as client, client.pubsub() as channel:
@@ -221,7 +233,7 @@ async def test_what_a_job_does_is_streamed_in_order_to_its_end(running, job_id):
         heard = [json.loads(message["data"]) async for message in messages(channel)]
         assert 0 < await client.ttl(f"langgraph:stream:{job_id}") <= 3600
     entries = await running.entries(job_id)
-    assert all(set(entry) == {"job", "attempt", "type", "node", "data"} for entry in entries)
+    assert all(set(entry) == {"job", "attempt", "type", "node", "ns", "data"} for entry in entries)
     assert {(entry["job"], entry["attempt"]) for entry in entries} == {(job_id, "1")}
     kinds = [entry["type"] for entry in entries]
     assert kinds.count("end") == 1
@@ -229,10 +241,11 @@ async def test_what_a_job_does_is_streamed_in_order_to_its_end(running, job_id):
     assert json.loads(entries[-1]["data"]) == {"status": "completed"}
     said = "".join(json.loads(entry["data"])["text"] for entry in entries if entry["type"] == "token")
     assert said == "I will write.Done."
+    assert _called(entries) == [("write_file", {"file_path": "/a.md", "content": "x"})]
     assert [json.loads(e["data"])["name"] for e in entries if e["type"] in {"tool_call", "tool_result"}] == [
         "write_file"
     ] * 2
-    order = [kinds.index(kind) for kind in ("token", "message", "tool_call", "tool_result", "end")]
+    order = [kinds.index(kind) for kind in ("checkpoint", "token", "message", "tool_call", "tool_result", "end")]
     assert order == sorted(order)
     assert [
         {**entry, "attempt": int(entry["attempt"]), "data": json.loads(entry["data"])} for entry in entries

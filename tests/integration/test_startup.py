@@ -44,6 +44,15 @@ async def told(environment, tmp_path):
     return status, (tmp_path / "told.log").read_text()
 
 
+async def test_a_file_that_is_no_agent_is_named(own, tmp_path):
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    (folder / "writer.yaml").write_text("nodes: []")
+    environment = {**own.environment, Env.PORT: str(free_port()), Env.EXECUTOR_AGENTS: str(folder)}
+    status, said = await told(environment, tmp_path)
+    assert (status, said.splitlines()[-1]) == (1, f"agent-executor: {folder}/writer.yaml.nodes: is empty")
+
+
 async def test_a_port_that_is_taken_is_named(own, tmp_path):
     async with await asyncio.start_server(lambda *_: None, "0.0.0.0", 0) as taken:
         port = taken.sockets[0].getsockname()[1]

@@ -3,11 +3,12 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from contract import Env
 from tests.integration.durable.aftermath import at_rest, state
-from tests.integration.world import asked, deep, event, until, writing
+from tests.integration.world import STRUCTURED, asked, deep, event, until, writing
 from tests.upgrade.jobs import settled
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +72,22 @@ async def test_jobs_given_back_and_parked_by_one_are_woken_and_finished_by_the_o
     assert steps.begun(name)[3:] + steps.begun(after) == [f"{step}@{second}" for step in "cabc"]
     assert [row["attempts"] for row in await place.rows("SELECT attempts FROM jobs")] == [1, 1]
     pods.expected.add("the grace is over: the job goes on elsewhere")
+
+
+async def test_who_waits_at_one_is_answered_where_the_other_ends_the_job(place, pods, images, steps, name):
+    first, second = images
+    before = f"{name}-before"
+    busy = await pods.start(first, **{Env.EXECUTOR_CONCURRENCY: "1"})
+    await place.publish(steps.job(before, WAITS))
+    await steps.until_begun(before, f"a@{first}", f"b@{first}")
+    await pods.start(second)
+    async with httpx.AsyncClient(base_url=busy.url, timeout=60) as http:
+        answer = await http.post("/", json=steps.job(name), headers=STRUCTURED | {"prefer": "wait=30"})
+    steps.open(before, "b")
+    assert await at_rest(place, name, before) == {name: "completed", before: "completed"}
+    assert steps.begun(name) == [f"{step}@{second}" for step in "abc"]
+    [completed] = [fact for fact in await place.facts(name) if fact.word == "completed"]
+    assert (answer.status_code, answer.json()) == (200, completed.data)
 
 
 async def test_a_job_of_many_attempts_in_all_lives_at_the_landed_image(place, pods, both, steps, name):

@@ -17,16 +17,17 @@ BLOCKED = f"""(
     (EXISTS ({BEGUN_ON_THREAD}) OR EXISTS ({BEFORE_ON_THREAD}))
     AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {{job_id}}
                     AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL))"""
+OURS = "%(own)s::text"
 OF_ASKED = {"thread_id": "asked.thread_id", "job_id": "asked.job_id", "sequence": "asked.sequence"}
 OF_ONE = {"thread_id": "%(thread_id)s", "job_id": "%(job_id)s", "sequence": "%(sequence)s"}
 
-# Whose a thread is: its first job's, and that is another's where it has a tenant. `own` are the jobs without one; it is
-# NULL where tenants are not told apart. Whoever is in the ledger already was let onto his thread when he came.
+# Whose a thread is: its first job's, and `own` is whose the jobs without a tenant are. It is foreign to another tenant;
+# NULL is that tenants are not told apart. Whoever is in the ledger already was let onto his thread when he came.
 TENANT_OF_THREAD = """(
     SELECT coalesce(first.tenant, %(own)s) FROM jobs AS first
     WHERE first.thread_id = {thread_id} ORDER BY first.created_at, first.job_id LIMIT 1)"""
 FOREIGN = f"""(
-    %(own)s::text IS NOT NULL AND coalesce({TENANT_OF_THREAD}, %(own)s) <> %(own)s
+    {{tenant}} IS NOT NULL AND coalesce({TENANT_OF_THREAD}, {{tenant}}) <> {{tenant}}
     AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {{job_id}}))"""
 
 # A failed job that comes back from the dead letters begins anew, once for each letter.
@@ -37,11 +38,18 @@ ANEW = """
     cancelling = job.cancelling AND job.finished_at IS NULL, replay = greatest(excluded.replay, job.replay)
 """
 
-# Steps that the job has committed: its checkpoints in all namespaces, but for those that only take a graph's input in.
-# The same step again, after a death before the next one, is none.
+# What a job runs is found once: nobody who comes later has another word for it, whatever its name means by then.
+RESOLVED = """
+    agent = coalesce(job.agent, excluded.agent),
+    definition = CASE WHEN job.agent IS NULL THEN coalesce(job.definition, excluded.definition) ELSE job.definition END
+"""
+
+# Steps that the job has committed: its checkpoints in all namespaces, but for those that only take a graph's input in,
+# or begin a fork without one. The same step again, after a death before the next one, is none.
 STEPS = """(
-    SELECT coalesce(sum(greatest(n - 2, 0)), 0)::int FROM (
-        SELECT count(DISTINCT metadata ->> 'step') AS n FROM checkpoints
+    SELECT coalesce(sum(greatest(n - 1 - input, 0)), 0)::int FROM (
+        SELECT count(DISTINCT metadata ->> 'step') AS n, max((metadata ->> 'source' = 'input')::int) AS input
+        FROM checkpoints
         WHERE checkpoints.thread_id = job.thread_id AND metadata ->> 'job_id' = job.job_id GROUP BY checkpoint_ns
     ) AS of_namespace)"""
 

@@ -2,17 +2,39 @@
 
 from collections.abc import Collection
 
-from executor.ledger.sql.fragments import QUESTIONS, TENANT_OF_THREAD, TOTAL, WAKE
+from executor.ledger.sql.definitions import KEEP_GIVEN
+from executor.ledger.sql.fragments import FOREIGN, OF_ASKED, QUESTIONS, TENANT_OF_THREAD, TOTAL, WAKE
 from executor.ledger.sql.tenants import page_of_tenant
 
 OF_THREAD = TENANT_OF_THREAD.format(thread_id="%(thread_id)s")
 
+# Many jobs, each with the message that will ask for it; which of them belong to an id that has other content, or is
+# another tenant's, shows in what it gives back, and for those nothing is promised. Those on another tenant's thread are
+# not among it.
 QUEUE = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at, tenant)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, 'queued', %(subject)s, %(headers)s, %(body)s, now(), %(tenant)s)
-ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
-RETURNING digest = %(digest)s AND (%(tenant)s::text IS NULL OR coalesce(tenant, %(own)s) = %(tenant)s) AS same,
-          %(tenant)s::text IS NULL OR coalesce({OF_THREAD}, %(tenant)s) = %(tenant)s AS on_own_thread
+WITH asked AS (
+    SELECT * FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(kept_subjects)s::text[],
+                         %(kept_headers)s::text[], %(kept_bodies)s::bytea[], %(ids)s::text[], %(subjects)s::text[],
+                         %(heads)s::text[], %(bodies)s::bytea[], %(agents)s::text[], %(definitions)s::text[],
+                         %(metadatas)s::text[], %(tenants)s::text[])
+         AS asked (job_id, thread_id, digest, kept_subject, kept_headers, kept_body, id, subject, headers, body,
+                   agent, definition, metadata, tenant)
+), queued AS (
+    INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at, agent, definition,
+                             metadata, tenant)
+    SELECT job_id, thread_id, digest, 'queued', kept_subject, kept_headers::json, kept_body, now(), agent, definition,
+           metadata::jsonb, tenant
+    FROM asked WHERE NOT {FOREIGN.format(**OF_ASKED, tenant="asked.tenant")} ORDER BY job_id
+    ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
+    RETURNING job_id, digest, coalesce(tenant, %(own)s) AS tenant
+), said AS (
+    INSERT INTO outbox (id, job_id, subject, headers, body)
+    SELECT asked.id, asked.job_id, asked.subject, asked.headers::json, asked.body
+    FROM asked JOIN queued ON queued.job_id = asked.job_id AND queued.digest = asked.digest
+         AND coalesce(queued.tenant = asked.tenant, true)
+    ON CONFLICT (id) DO NOTHING
+), kept AS ({KEEP_GIVEN})
+SELECT job_id, digest, tenant FROM queued
 """
 
 CANCEL = """
@@ -72,12 +94,20 @@ CASE WHEN status = 'interrupted' THEN json_build_object('for', 'person')
      WHEN status IN ('parked', 'queued') OR lease_until < now() THEN json_build_object('for', 'worker')
 END
 """
-COLUMNS = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_at, finished_at, duration_ms,
-result, error, {WAITS} AS waiting"""
+ABOUT = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_at, finished_at, duration_ms,
+error, {WAITS} AS waiting, agent, metadata"""
+COLUMNS = f"{ABOUT}, result"
 
 SHOW = f"""
 SELECT {COLUMNS} FROM jobs AS job
 WHERE job_id = %(job_id)s AND (%(tenant)s::text IS NULL OR coalesce(tenant, %(own)s) = %(tenant)s)
+"""
+
+# Of those that have ended or ask people; what is large is left out.
+SHOW_ENDED = f"""
+SELECT {ABOUT}, CASE WHEN NOT is_large THEN result END AS result, is_large
+FROM (SELECT *, coalesce(octet_length(result::text) > %(large)s, false) AS is_large FROM jobs
+      WHERE job_id = ANY(%(job_ids)s::text[]) AND (finished_at IS NOT NULL OR status = 'interrupted')) AS job
 """
 
 LIST = f"SELECT {COLUMNS} FROM ({{page}}) AS job ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s"
@@ -86,6 +116,7 @@ PAGE = "SELECT * FROM jobs WHERE {filters} ORDER BY created_at DESC, job_id DESC
 FILTERS = {
     "status": "status = (SELECT %(status)s::text)",
     "thread_id": "thread_id = (SELECT %(thread_id)s::text)",
+    "agent": "agent = (SELECT %(agent)s::text)",
     "since": "created_at >= %(since)s",
     "until": "created_at < %(until)s",
     "before": "(created_at, job_id) < (%(before)s, %(before_id)s)",

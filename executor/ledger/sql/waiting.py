@@ -1,21 +1,35 @@
 """The statements of what waits in the ledger, and of the order in which jobs of a thread come."""
 
-from executor.ledger.sql.fragments import ANEW, BEFORE_ON_THREAD, BEGUN_ON_THREAD, FOREIGN, OF_ASKED, REPLAYED
+from executor.ledger.sql.fragments import (
+    ANEW,
+    BEFORE_ON_THREAD,
+    BEGUN_ON_THREAD,
+    FOREIGN,
+    OF_ASKED,
+    OURS,
+    REPLAYED,
+    RESOLVED,
+)
 
 # Nobody parks a job that has begun: it holds its thread, and would wait for itself.
 PARK = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body)
-SELECT job_id, thread_id, digest, sequence, replay, 'parked', not_before, subject, headers::json, body
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, not_before, subject, headers, body,
+                         agent, definition, metadata)
+SELECT job_id, thread_id, digest, sequence, replay, 'parked', not_before, subject, headers::json, body,
+       agent, definition, metadata::jsonb
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
             %(replays)s::int8[], %(not_befores)s::timestamptz[], %(subjects)s::text[], %(heads)s::text[],
-            %(bodies)s::bytea[])
-     AS asked (job_id, thread_id, digest, sequence, replay, not_before, subject, headers, body)
-WHERE NOT {FOREIGN.format(**OF_ASKED)}
+            %(bodies)s::bytea[], %(agents)s::text[], %(definitions)s::text[],
+            %(metadatas)s::text[])
+     AS asked (job_id, thread_id, digest, sequence, replay, not_before, subject, headers, body, agent, definition,
+               metadata)
+WHERE NOT {FOREIGN.format(**OF_ASKED, tenant=OURS)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,
     body = excluded.body, attempts = CASE WHEN job.finished_at IS NULL THEN job.attempts ELSE 0 END,
-    started_at = CASE WHEN job.finished_at IS NULL THEN job.started_at END, finished_at = NULL, error = NULL, {ANEW}
+    started_at = CASE WHEN job.finished_at IS NULL THEN job.started_at END, finished_at = NULL, error = NULL, {ANEW},
+    {RESOLVED}
 WHERE job.digest = excluded.digest
   AND ((job.status IN ('queued', 'parked') AND job.started_at IS NULL) OR ({REPLAYED}))
 RETURNING job_id, thread_id, sequence, not_before IS NULL AS for_thread

@@ -1,5 +1,6 @@
 """The statements of the worker's side of the ledger. Each is one commit unless its caller says otherwise."""
 
+from executor.ledger.sql.definitions import KEEP_GIVEN
 from executor.ledger.sql.fragments import (
     ADVANCED,
     ANEW,
@@ -9,8 +10,10 @@ from executor.ledger.sql.fragments import (
     FOREIGN,
     OF_ASKED,
     OF_ONE,
+    OURS,
     QUESTIONS,
     REPLAYED,
+    RESOLVED,
     TOTAL,
     WAKE,
 )
@@ -23,23 +26,29 @@ RETURNING job_id, epoch, attempts AS attempt, extract(epoch FROM now() - started
           CASE WHEN epoch > 1
                THEN (SELECT before.spared FROM jobs AS before WHERE before.job_id = job.job_id) END AS spared,
           CASE WHEN epoch > 1 THEN {QUESTIONS} END AS questions,
-          epoch = 1 AND NOT EXISTS (SELECT FROM checkpoints WHERE checkpoints.thread_id = job.thread_id) AS fresh
+          epoch = 1 AND NOT EXISTS (SELECT FROM checkpoints WHERE checkpoints.thread_id = job.thread_id) AS fresh,
+          agent, definition
 """
 
 CLAIM = f"""
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at)
-SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now()
+WITH kept AS ({KEEP_GIVEN})
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, replay, status, attempts, epoch, lease_until, started_at,
+                         agent, definition, metadata)
+SELECT job_id, thread_id, digest, sequence, replay, 'running', 1, 1, now() + %(lease)s * interval '1 second', now(),
+       agent, definition, metadata::jsonb
 FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(sequences)s::int8[],
-            %(not_befores)s::timestamptz[], %(replays)s::int8[])
-     AS asked (job_id, thread_id, digest, sequence, not_before, replay)
-WHERE coalesce(not_before <= now(), true) AND NOT {BLOCKED.format(**OF_ASKED)} AND NOT {FOREIGN.format(**OF_ASKED)}
+            %(not_befores)s::timestamptz[], %(replays)s::int8[], %(agents)s::text[], %(definitions)s::text[],
+            %(metadatas)s::text[])
+     AS asked (job_id, thread_id, digest, sequence, not_before, replay, agent, definition, metadata)
+WHERE coalesce(not_before <= now(), true) AND NOT {BLOCKED.format(**OF_ASKED)}
+  AND NOT {FOREIGN.format(**OF_ASKED, tenant=OURS)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'running', epoch = job.epoch + 1, spared = NULL, answered = false, gate = NULL,
     {COUNTED}, lease_until = excluded.lease_until, finished_at = NULL, error = NULL, not_before = NULL,
     started_at = CASE WHEN job.finished_at IS NULL THEN coalesce(job.started_at, excluded.started_at)
                  ELSE excluded.started_at END,
-    {ANEW}
+    {ANEW}, {RESOLVED}
 WHERE job.digest = excluded.digest AND coalesce(job.lease_until <= now(), true)
   AND (job.status IN ('queued', 'running', 'parked') OR ({REPLAYED}))
 {CLAIMED}
@@ -51,7 +60,7 @@ SELECT job.status, {TOTAL} AS attempts, job.digest = %(digest)s AS same,
            (job.status = 'failed' AND job.replay < %(replay)s)) AS ended,
        greatest(extract(epoch FROM job.lease_until - now()), 0)::float AS leased,
        coalesce(%(not_before)s::timestamptz > now(), false) AS early, {BLOCKED.format(**OF_ONE)} AS blocked,
-       {FOREIGN.format(**OF_ONE)} AS foreign_thread
+       {FOREIGN.format(**OF_ONE, tenant=OURS)} AS foreign_thread
 FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
 """
 
@@ -147,8 +156,8 @@ SELECT job_id, status FROM ended
 """
 
 REJECT = """
-INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error)
-VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s)
+INSERT INTO jobs AS job (job_id, thread_id, digest, sequence, status, finished_at, error, metadata)
+VALUES (%(job_id)s, %(thread_id)s, %(digest)s, %(sequence)s, 'failed', now(), %(error)s, %(metadata)s::jsonb)
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'failed', finished_at = excluded.finished_at, error = excluded.error,
     subject = NULL, headers = NULL, body = NULL
@@ -171,5 +180,3 @@ ENDED = f"""
 SELECT thread_id, status, {TOTAL} AS attempts FROM jobs
 WHERE job_id = %(job_id)s AND (finished_at IS NOT NULL OR status = 'interrupted')
 """
-
-PUBLISHED = "UPDATE outbox SET published_at = now() WHERE id = ANY(%(ids)s::text[]) AND published_at IS NULL"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from executor.jobs.job import Applicant, Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
-from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Ledger, Register, Sweeps, Threads, WaitingRoom
 from executor.postgres.pool import Pool, open_pool
 from executor.settings import PostgresSettings
 
@@ -25,14 +25,15 @@ class Lab:
     room: WaitingRoom
     register: Register
     sweeps: Sweeps
+    threads: Threads
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     _places: dict[str, int] = field(default_factory=dict)
 
-    def identity(self, name: str, content: str = "", *, placed: bool = True) -> Identity:
+    def identity(self, name: str, content: str = "", *, placed: bool = True, metadata: str | None = None) -> Identity:
         """`a@t` is the job a of the thread t, `a` that of a thread of its own."""
         job, _, thread = name.partition("@")
         place = self._places.setdefault(name, len(self._places) + 1) if placed else None
-        return Identity(self.id(job), self.id(thread or job), content.encode(), place)
+        return Identity(self.id(job), self.id(thread or job), f"digest of {content}".encode(), place, metadata)
 
     def id(self, job: str) -> str:
         return f"{self.tag}-{job.partition('@')[0]}"
@@ -126,4 +127,4 @@ def woken(wakes: Sequence[Wake], lab: Lab) -> list[tuple[str, int]]:
 @asynccontextmanager
 async def lab_on(postgres: PostgresSettings) -> AsyncIterator[Lab]:
     async with open_pool(postgres) as pool:
-        yield Lab(pool, Ledger(pool, LEASE), WaitingRoom(pool), Register(pool), Sweeps(pool, LEASE))
+        yield Lab(pool, Ledger(pool, LEASE), WaitingRoom(pool), Register(pool), Sweeps(pool, LEASE), Threads(pool))

@@ -5,7 +5,9 @@ answer must be; what must hold whatever happens is checked after each step.
 """
 
 import asyncio
+import uuid
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -36,7 +38,7 @@ class Book:
 
     def renewed(self) -> Lab:
         """The same lab with names that nobody used."""
-        self.lab = Lab(self.lab.pool, self.lab.ledger, self.lab.room, self.lab.register, self.lab.sweeps)
+        self.lab = replace(self.lab, tag=uuid.uuid4().hex[:8], _places={})
         for name in JOBS:
             self.lab.identity(name)
         return self.lab

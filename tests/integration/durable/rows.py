@@ -6,18 +6,27 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from executor.ledger.sql import fragments, people, sweeps, tenants, waiting, worker
+from executor.ledger.sql import definitions, fragments, people, pods, sweeps, tenants, threads, waiting, worker
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
-# Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed. A third and that thread
-# are a large tenant's, some of the oldest a small one's, and the others bear no name.
+# Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed, two tenths of one agent.
+# Each has a definition of its own, but for those of the agent. A third and that thread are a large tenant's, some of
+# the oldest a small one's, and the others bear no name.
 FINISHED = """
 INSERT INTO jobs (job_id, thread_id, digest, sequence, status, attempts, epoch, created_at, started_at, finished_at,
-                  tenant)
+                  agent, definition, tenant)
 SELECT 'ended-' || n, CASE WHEN n %% 10 = 0 THEN 'long' ELSE 'thread-' || n END, '', n,
        CASE WHEN n %% 1000 = 0 THEN 'failed' ELSE 'completed' END, 1, 1, at, at, at,
+       CASE WHEN n %% 10 IN (4, 5) THEN 'asked' END, CASE WHEN n %% 10 IN (4, 5) THEN 'one' ELSE 'own-' || n END,
        CASE WHEN n %% 10 = 0 OR n %% 3 = 0 THEN 'large' WHEN n > %(finished)s - 20 THEN 'small' END
 FROM generate_series(1, %(finished)s) AS n, LATERAL (SELECT now() - n * interval '1 second') AS ended (at)
+"""
+# The last use of half of them was long ago, as far as anybody looked; a tenth of these no job names any more.
+DEFINED = """
+INSERT INTO definitions (digest, definition, used_at)
+SELECT CASE WHEN n %% 20 = 0 THEN 'gone-' || n ELSE 'own-' || n END, '{}',
+       CASE WHEN n %% 2 = 0 THEN now() - interval '40 years' ELSE now() END
+FROM generate_series(1, %(finished)s) AS n
 """
 SAID = """
 INSERT INTO outbox (id, job_id, subject, headers, body, created_at, published_at)
@@ -62,9 +71,20 @@ INSERT INTO outbox (id, job_id, subject, headers, body, created_at)
 VALUES ('owed', 'freed', 's', '{}', '', now() - interval '1 hour')
 """
 
+# Each has a thread, of which some are of one agent and some are noted for something that few are; and some have no job.
+THREADS = """
+INSERT INTO threads (thread_id, metadata, agent, updated_at, has_jobs)
+SELECT thread_id, CASE WHEN n %% 100 = 0 THEN jsonb_build_object('n', n) END,
+       CASE WHEN n %% 10 = 0 THEN 'one' END, now() - n * interval '1 second', true
+FROM (SELECT thread_id, row_number() OVER () AS n FROM jobs GROUP BY thread_id) AS of_jobs
+UNION ALL SELECT 'made-' || n, NULL, NULL, now(), false FROM generate_series(1, %(waiting)s) AS n
+"""
+
 VERBS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
-# Lists are listed below, with their filters.
-PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST", "PAGE", "OF_THREAD"}
+# Lists are below, with their filters.
+PARTS = {name for name in vars(fragments) if name.isupper()} | {
+    "LIST", "PAGE", "OF_THREAD", "KEEP_GIVEN", "MARKED", "SEARCH", "COUNT",
+}  # fmt: skip
 
 OWN = "ours"
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -102,6 +122,12 @@ VALUES: dict[str, Any] = {
     "name": "retention",
     "seconds": 60.0,
     "limit": 50,
+    "agent": "asked",
+    "definition": "one",
+    "agents": [None, "asked"],
+    "definitions": [None, "one"],
+    "kept_digests": ["own-1", "new"],
+    "kept_texts": ["{}", "{}"],
     "gates": ["ajar"],
     "job_ids": ["holder", "lost"],
     "thread_ids": ["flood", "free"],
@@ -125,14 +151,31 @@ VALUES: dict[str, Any] = {
     "subjects": TEXTS,
     "heads": ["{}", "{}"],
     "bodies": [b"", b""],
+    "tenants": ["small", "small"],
+    "metadata": None,
+    "status": "error",
+    "metadatas": PAIR,
+    "pod": "p",
+    "version": "1",
+    "features": TEXTS,
+    "stale": 60,
+    "earlier": "none",
+    "large": 1 << 18,
 }
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.
 LISTED: list[dict[str, Any]] = [
-    {"status": status, "thread_id": thread, "since": since, "until": until, "before": before, "tenant": tenant}
-    for status, thread, since, until, before, tenant in itertools.product(
+    {"status": status, **whose, "since": since, "until": until, "before": before, "tenant": tenant}
+    for status, whose, since, until, before, tenant in itertools.product(
         [None, "completed", "failed", "cancelled", "parked"],
-        [None, "long", "flood", "nobody's"],
+        [
+            {},
+            {"thread_id": "long"},
+            {"thread_id": "flood"},
+            {"thread_id": "nobody's"},
+            {"agent": "asked"},
+            {"agent": "nobody's"},
+        ],
         [None, TIME],
         [None, TIME],
         [None, TIME],
@@ -141,26 +184,38 @@ LISTED: list[dict[str, Any]] = [
 ]
 
 
+# What threads are looked for by, and in which order.
+SEARCHED: list[dict[str, Any]] = [{}, {"metadata": '{"n": 5000}'}, {"agent": "one"}, {"ids": ["long", "flood"]}]
+
+PAGES = [("updated_at", True), ("created_at", True), ("thread_id", False)]
+
+
 async def fill(pool: Pool, finished: int, waiting: int) -> None:
     """Fill empty tables; the planner knows of it."""
     async with transaction(pool) as connection:
         await connection.execute("SET LOCAL statement_timeout = 0")
-        for statement in (FINISHED, SAID, WAITING, GOING, LEFT, OWED):
+        for statement in (FINISHED, DEFINED, SAID, WAITING, GOING, LEFT, OWED, THREADS):
             await connection.execute(statement, {"finished": finished, "waiting": waiting})
     async with connected(pool) as connection:
         await connection.execute("SET statement_timeout = 0")
-        await connection.execute("VACUUM ANALYZE jobs, outbox")
+        await connection.execute("VACUUM ANALYZE jobs, outbox, definitions, threads")
 
 
 def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every statement of the ledger and every list: its name, its text and its values."""
-    for module in (worker, waiting, people, sweeps, tenants):
+    for module in (worker, waiting, people, sweeps, definitions, pods, threads, tenants):
         for name, text in _named(module):
             yield name, text, VALUES
     for only in LISTED:
         given = {name: value for name, value in only.items() if value is not None}
         text = people.listed(given, own=only["tenant"] == OWN)
         yield f"LIST {given}", text, {**given, "before_id": "x", "limit": 50, "own": OWN}
+    for given, (sort, is_descending) in itertools.product(SEARCHED, PAGES):
+        text = threads.searched(given, None, sort, is_descending=is_descending)
+        yield f"SEARCH {given} by {sort}", text, {**given, "limit": 50, "offset": 0}
+    for status in ("interrupted", "error", "idle"):
+        text = threads.searched((), status, "updated_at", is_descending=True)
+        yield f"SEARCH {status}", text, {"status": status, "limit": 50, "offset": 0}
 
 
 def _named(module: ModuleType) -> Iterator[tuple[str, str]]:

@@ -1,12 +1,14 @@
 """People's side of the ledger: they ask for jobs, look at them and end them."""
 
 import asyncio
+from dataclasses import replace
 
+import psycopg
 import pytest
 
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Blocked, Finished, JobFilter, Submission, Taken, Waiting
+from executor.jobs.job import Applicant, Blocked, Finished, JobFilter, Submission, Taken, Waiting
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +35,74 @@ async def test_jobs_are_queued_all_or_none(lab):
     assert await lab.register.queue(orders) is None
     assert await lab.states("a", "b") == ["queued", "queued"]
     assert await lab.promised("a") == [{"id": f"{lab.id('a')}:execute", "marked": False}]
+
+
+async def test_what_is_noted_of_a_job_is_kept_however_it_comes(lab):
+    noted = {name: lab.identity(f"{name}@{name}", metadata='{"by": "me"}') for name in ("a", "b", "c", "d")}
+    await lab.register.queue([Submission(noted["a"], message(f"{lab.id('a')}:execute"))])
+    await lab.ledger.claim(noted["b"])
+    await lab.room.park([Applicant(noted["c"], lab.origin("c"))])
+    await lab.ledger.reject(noted["d"], lab.outcome(lab.id("d"), "failed"))
+    await lab.ledger.claim(noted["c"])
+    assert [(await lab.job(name)).metadata for name in noted] == [{"by": "me"}] * 4
+    await lab.begin("e")
+    assert (await lab.job("e")).metadata is None
+
+
+def order(lab, name, content="", **more):
+    return Submission(lab.identity(name, content, placed=False), message(f"{lab.id(name)}:execute"), **more)
+
+
+async def test_jobs_that_are_queued_at_the_same_moment_share_a_commit_and_no_refusal(lab):
+    await lab.register.queue([order(lab, "taken")])
+    orders = [order(lab, name) for name in "abcd"]
+    wrong = [order(lab, "taken", "other"), order(lab, "a", "other")]
+    found = await asyncio.gather(*(lab.register.queue([each]) for each in [*orders, *wrong, *orders]))
+    assert found == [None] * 4 + [Taken(0)] * 2 + [None] * 4
+    assert await lab.states(*"abcd") == ["queued"] * 4
+    assert [await lab.promised(name) for name in "abcd"] == [
+        [{"id": f"{lab.id(name)}:execute", "marked": False}] for name in "abcd"
+    ]
+    commits = await lab.ask("SELECT DISTINCT created_at FROM jobs WHERE job_id LIKE %(ids)s", ids=f"{lab.tag}-_")
+    assert len(commits) < len(orders)
+
+
+async def test_what_cannot_be_written_keeps_nobody_from_being_queued(lab):
+    bad = order(lab, "bad")
+    bad = replace(bad, message=replace(bad.message, subject="no\0subject"))
+    found = await asyncio.gather(
+        *(lab.register.queue([each]) for each in (order(lab, "a"), bad, order(lab, "b"))), return_exceptions=True
+    )
+    assert (found[0], found[2]) == (None, None)
+    assert isinstance(found[1], psycopg.DataError)
+    assert await lab.states("a", "b") == ["queued"] * 2
+    assert await lab.register.job(lab.id("bad")) is None
+
+
+@pytest.mark.parametrize(("contents", "conflict"), [(["", "", ""], None), (["", "", "other"], 2), (["x", "", ""], 0)])
+async def test_an_id_may_come_twice_in_a_batch_if_it_is_the_same_job(lab, contents, conflict):
+    await lab.register.queue([order(lab, "a")])
+    batch = [order(lab, "b"), *(order(lab, "a", content) for content in contents)]
+    found = await lab.register.queue(batch)
+    assert found == (None if conflict is None else Taken(conflict + 1))
+    assert (await lab.register.job(lab.id("b")) is None) == (conflict is not None)
+
+
+async def test_a_batch_that_names_an_id_twice_for_two_jobs_is_not_taken_at_all(lab):
+    assert await lab.register.queue([order(lab, "b"), order(lab, "a"), order(lab, "a", "other")]) == Taken(2)
+    assert [await lab.register.job(lab.id(name)) for name in "ab"] == [None, None]
+
+
+async def test_the_end_of_a_job_is_shown_once_it_has_one(lab):
+    claims = [await lab.begin(name) for name in ("done", "asks", "runs", "large")]
+    await lab.finish(claims[0])
+    await lab.finish(claims[1], "interrupted", kept=lab.origin("asks"))
+    large = replace(lab.outcome(claims[3].job_id, "completed"), result={"output": "x" * 1_000_000})
+    await lab.ledger.finish(claims[3], large)
+    names = ["done", "asks", "runs", "large", "unknown"]
+    found = await asyncio.gather(*(lab.register.end_of(lab.id(name)) for name in names))
+    assert found == [await lab.job("done"), await lab.job("asks"), None, await lab.job("large"), None]
+    assert found[3].result == large.result
 
 
 async def test_a_job_too_large_for_a_message_is_kept_until_it_ends(lab):

@@ -19,6 +19,9 @@ SMALL = (10_000, 2_000)
 LARGE = (100_000, 20_000)
 LEVELS = 60  # blocks that ten times the rows may add: the indexes are a level deeper
 
+# Whoever forgets a thread reads its jobs, and a search by status all that are in it.
+BY_THREAD = {"FORGET_JOBS", "SEARCH interrupted", "SEARCH error"}
+
 
 async def blocks(environment, finished, waiting):
     """What each statement and each list touches of tables of this size."""
@@ -35,4 +38,4 @@ async def blocks(environment, finished, waiting):
 async def test_no_statement_and_no_list_reads_more_of_ten_times_the_rows(server_environment):
     small, large = [await blocks(server_environment, *size) for size in (SMALL, LARGE)]
     grown = {name: (small[name], large[name]) for name in large if large[name] > 1.25 * small[name] + LEVELS}
-    assert grown == {}
+    assert grown.keys() == BY_THREAD, grown

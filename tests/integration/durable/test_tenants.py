@@ -23,10 +23,12 @@ def told_apart(lab):
 
 
 async def queue(lab, tenant, *names, content=""):
-    orders = [
-        Submission(lab.identity(name, content, placed=False), message(f"{lab.id(name)}:execute")) for name in names
-    ]
-    return await lab.register.queue(orders, tenant)
+    return await lab.register.queue([order(lab, tenant, name, content) for name in names])
+
+
+def order(lab, tenant, name, content=""):
+    said = message(f"{lab.id(name)}:execute")
+    return Submission(lab.identity(name, content, placed=False), said, tenant=tenant)
 
 
 async def listed(lab, tenant, **only):
@@ -57,6 +59,7 @@ async def test_anothers_id_is_taken_whatever_its_content_is(told_apart):
     assert await queue(lab, "blue", "a@t") == Taken(0)
     assert await queue(lab, "blue", "a@u", content="other") == Taken(0)
     assert await queue(lab, OWN, "a@t") == Taken(0)
+    assert await lab.promised("a") == [{"id": f"{lab.id('a')}:execute", "marked": False}]
 
 
 async def test_of_a_batch_with_anothers_thread_nothing_is_written(told_apart):
@@ -88,9 +91,7 @@ async def test_where_tenants_are_not_told_apart_all_share_ids_and_threads(told_a
     lab = told_apart
     assert await queue(lab, "red", "a@t") is None
     everybody = Register(lab.pool)
-    order = Submission(lab.identity("a@t", placed=False), message("again"))
-    later = Submission(lab.identity("b@t", placed=False), message("later"))
-    assert await everybody.queue([order, later]) is None
+    assert await everybody.queue([order(lab, None, "a@t"), order(lab, None, "b@t")]) is None
     assert isinstance(await lab.another().claim(lab.identity("c@t")), Claim)
     assert {lab.named(job.job_id) for job in await everybody.jobs(9, JobFilter(thread_id=lab.id("t")))} == {*"abc"}
 

@@ -27,7 +27,7 @@ from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.caller import ANYBODY
 from executor.jobs.events import parse
-from executor.ledger import Ledger, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
 from executor.ledger.sql import sweeps as sql
 from executor.postgres import pool
 from executor.postgres.pool import Pool, open_pool
@@ -168,9 +168,9 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         broker.connect(settings.nats) as connected,
     ):
         book, sweeps = Ledger(connections, LEASE), Sweeps(connections, LEASE)
-        yield Resources(
-            savers, stream, reader, connected, book, WaitingRoom(connections), Register(connections), sweeps
-        )
+        register, room = Register(connections), WaitingRoom(connections)
+        definitions, pods = Definitions(connections), Pods(connections)
+        yield Resources(savers, stream, reader, connected, book, room, register, sweeps, definitions, pods)
 
 
 @asynccontextmanager
@@ -204,5 +204,5 @@ class OneGraph(Agents):
         super().__init__(settings.models, connected.savers.of)
         self._one = Declared.of(graph)
 
-    async def _declared(self, _: Any) -> Declared:
+    async def _declared(self, _: Any, __: Any) -> Declared:
         return self._one

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from executor.agents import definition
+from executor.agents.catalogue import Catalogue
 from executor.jobs.events import parse
 from function.claim import xr
 from tools import reference
@@ -33,6 +34,11 @@ def test_the_job_that_the_guide_shows_is_a_job():
     assert (job.job_id, job.thread_id) == ("order-4711", "customer-42")
     assert definition.read(job.agent_definition).root.name == "assistant"
     assert definition.read(job.agent_definition).surprises() == []
+
+
+def test_the_agent_that_the_examples_show_is_one():
+    [agent] = Catalogue(ROOT / "examples" / "agents").definitions.values()
+    assert (agent.name, agent.description, agent.surprises) == ("support", "Answers customers' questions.", ())
 
 
 def test_the_claim_that_the_readme_shows_is_a_claim():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from contract import EXECUTE_TYPE
+from executor.api.waits import Waits
 from executor.embedded.loopback import wait_until
 from executor.jobs.events import parse
 from executor.jobs.job import Claim
@@ -20,7 +21,7 @@ from executor.worker.stream_ends import StreamEnds
 from executor.worker.thread_order import ThreadOrder
 from executor.worker.worker import Worker
 from tests.fake_ledger import FakeLedger
-from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakeStream, Journal
+from tests.fakes import FakeAgents, FakeBroker, FakeDelivery, FakePods, FakeStream, Journal
 
 NATS = NatsSettings.read(
     {"NATS_URL": "nats://nats:4222", "NATS_STREAM_NAME": "AGENT_EXECUTION", "NATS_CONSUMER_GROUP": "workers"}
@@ -39,11 +40,13 @@ class World:
         self.broker = FakeBroker(self.journal)
         self.ledger = FakeLedger(self.journal)
         self.agents = FakeAgents()
+        self.pods = FakePods()
         self.stream = FakeStream()
         self.metrics = Metrics()
         self.leases = Leases(self.ledger)
         outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
-        self.outbox = Outbox(self.broker, self.ledger, outcomes.wake)
+        self.waits = Waits(self.ledger, self.broker)
+        self.outbox = Outbox(self.broker, self.ledger, outcomes.wake, self.waits.tell)
         self.ends = StreamEnds(self.stream, self.stream)
         admission = Admission(
             ledger=self.ledger,
@@ -52,6 +55,7 @@ class World:
             outcomes=outcomes,
             thread_order=ThreadOrder(self.broker, self.ledger),
             stream_ends=self.ends,
+            agents=self.agents,
         )
         self.processor = Processor(
             admission=admission,

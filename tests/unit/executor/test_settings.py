@@ -242,13 +242,9 @@ def test_a_group_reads_its_own_variables_only():
     assert NatsSettings.read(REQUIRED | {"PORT": "wrong"}).consumer == "workers"
 
 
-# What the function tells already, and the service does not heed yet.
-UNREAD = {"EXECUTOR_AGENTS_INLINE"}
-
-
 def test_every_variable_is_in_the_contract_and_the_other_way_round():
     variables = Settings.variables()
-    assert {str(name) for name in Env} - UNREAD <= set(variables) <= {str(name) for name in Env}
+    assert {str(name) for name in Env} <= set(variables) <= {str(name) for name in Env}
     assert {name for name, required in variables.items() if required} == set(REQUIRED)
 
 

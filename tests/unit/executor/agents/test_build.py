@@ -83,7 +83,7 @@ def test_the_agents_own_channels_stay_what_they_are(kind):
 
 
 async def test_whatever_langgraph_refuses_makes_no_graph(monkeypatch):
-    def build(*_):
+    def build(*_, **__):
         raise ValueError("Channel 'x' is reserved")
 
     monkeypatch.setattr("executor.agents.build.build", build)

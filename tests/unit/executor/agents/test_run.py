@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import interrupt
+from pydantic import BaseModel
 
 from executor.agents.run import Run
 from executor.agents.state import as_json
@@ -82,17 +83,64 @@ def steps():
 
 
 async def test_a_job_runs_from_its_input_to_its_end_and_tells_what_happens(steps):
-    entry_bodies: list[Any] = []
-    result = await steps.run("a", emit=entry_bodies.append).finish()
+    told: list[Any] = []
+    result = await steps.run("a", emit=told.append).finish()
     assert result == Completed(None, {"steps": ["input of a", "first", "second"]})
-    assert [(kind, node) for kind, node, _ in entry_bodies] == [
+    assert [(body.type, body.node) for body in told] == [
+        ("checkpoint", ""),
+        ("checkpoint", ""),
         ("node_start", "first"),
         ("state", "first"),
         ("node_end", "first"),
+        ("checkpoint", ""),
         ("node_start", "second"),
         ("state", "second"),
         ("node_end", "second"),
+        ("checkpoint", ""),
     ]
+
+
+async def test_each_checkpoint_is_told_once_it_is_there_but_for_that_of_the_input(steps):
+    told: list[dict[str, Any]] = []
+
+    def emit(body):
+        if body.type == "checkpoint":
+            kept = steps.saver.get_tuple({"configurable": {"thread_id": "th", "checkpoint_id": body.data["id"]}})
+            assert kept is not None or body.data["source"] == "input"
+            told.append(body.data)
+
+    await steps.run("a", emit=emit).finish()
+    assert [(each["step"], each["source"]) for each in told] == [(-1, "input"), (0, "loop"), (1, "loop"), (2, "loop")]
+    assert [each["parent_id"] for each in told] == [None, *(each["id"] for each in told[:-1])]
+
+
+class Pair(BaseModel):
+    """A state that a subgraph's is not like, and that LangGraph would make anew of what it tells."""
+
+    left: str
+    right: str
+
+
+async def test_two_graphs_that_run_at_once_are_told_apart():
+    inner: Any = StateGraph(Trail)
+    inner.add_node("say", lambda _: {"steps": ["said"]})
+    inner.add_edge(START, "say")
+    ask = inner.compile()
+
+    async def both(_):
+        await asyncio.gather(*(ask.ainvoke({"steps": []}) for _ in range(2)))
+        return {"left": "x"}
+
+    outer: Any = StateGraph(Pair)
+    outer.add_node("both", both)
+    outer.add_edge(START, "both")
+    told: list[Any] = []
+    graph = outer.compile().copy(update={"checkpointer": InMemorySaver()})
+    asked = JobRequest("j", "th", {}, {"left": "a", "right": "b"})
+    await Run(graph, asked, claim("j", 1), told.append).finish()
+    inside = {body.ns for body in told if body.node.startswith("both/")}
+    assert len(inside) == 2
+    assert {ns.partition(":")[0] for ns in inside} == {"both"}
 
 
 async def test_a_job_that_failed_goes_on_from_its_last_checkpoint(steps):

@@ -52,7 +52,8 @@ def app(world, badges):
     outcomes = Outcomes(NATS, "agent-executor", 1_000_000)
     entries = FakeEntries()
     watches = Watches(entries, world.ledger, limit=5)
-    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
     return application(State(world.metrics, JobService(*parts), authentication=badges))
 
 

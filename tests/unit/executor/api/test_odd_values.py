@@ -11,7 +11,7 @@ from executor.agents.state import as_json
 from executor.api.server import application
 from executor.api.service import JobService
 from executor.api.state import State
-from executor.jobs.entries import Entry
+from executor.jobs.entries import Entry, EntryBody
 from executor.jobs.job import Completed
 from executor.jobs.outcomes import Outcomes
 from executor.watch import Watches
@@ -37,7 +37,8 @@ def client(world, *before):
     entries = FakeEntries()
     entries.write(*before, *[entry.fields() for entry in world.stream.entries], thread="j")
     watches = Watches(entries, world.ledger, limit=1)
-    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    parts = (world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
     app = application(State(world.metrics, JobService(*parts)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
 
@@ -55,7 +56,7 @@ async def seen(world, *before):
 
 def says(value):
     async def act(run):
-        run.emit(("custom", "", as_json(value)))
+        run.emit(EntryBody("custom", "", as_json(value)))
         return Completed(value if isinstance(value, str) else None, as_json({"said": value}))
 
     return act

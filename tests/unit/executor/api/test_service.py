@@ -3,10 +3,14 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 
-from executor.api.service import IdTaken, JobService
+from executor.api.server import application
+from executor.api.service import IdTaken, JobService, NotKnownYet
+from executor.api.state import State
 from executor.errors import TryAgain
+from executor.jobs.agents import Resolved
 from executor.jobs.caller import ANYBODY
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
@@ -24,7 +28,8 @@ LIMIT = 10_000
 def service(world):
     outcomes = Outcomes(NATS, "agent-executor", LIMIT)
     watches = Watches(FakeEntries(), world.ledger, limit=0)
-    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, world.ends)
+    ends, pods, waits = world.ends, world.pods, world.waits
+    return JobService(world.ledger, world.outbox, world.agents, watches, outcomes, world.broker, ends, pods, waits)
 
 
 def request(service, job_id="j", **changes):
@@ -39,6 +44,34 @@ async def test_a_job_is_written_down_before_it_is_published_and_marked(world, se
     assert (await world.ledger.job("j")).status == "queued"
 
 
+@pytest.mark.parametrize("field", ["metadata", "checkpoint_id"])
+async def test_a_field_that_a_pod_does_not_know_is_not_taken_yet(world, service, field):
+    world.pods.unknown = {field}
+    batch = [request(service), request(service, "new", metadata={"by": "me"}, checkpoint_id="c1")]
+    with pytest.raises(NotKnownYet):
+        await service.submit(batch, ANYBODY)
+    assert world.journal == []
+    await service.submit(batch[:1], ANYBODY)  # which has none that is new
+    world.pods.unknown = set()
+    await service.submit(batch, ANYBODY)
+
+
+async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(world, service):
+    world.pods.unknown = {"metadata"}
+    app = application(State(world.metrics, service))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+        headers = {"content-type": "application/cloudevents+json"}
+        answer = await http.post("/", content=event(metadata={"by": "me"}), headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "data.metadata: a pod of an earlier release is still there and does not know it",
+        "field": "data.metadata",
+    }
+
+
 async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):
     world.broker.down = True
     await service.submit([request(service)], ANYBODY)
@@ -50,6 +83,23 @@ async def test_a_ledger_that_is_away_takes_nothing(world, service):
     with pytest.raises(TryAgain):
         await service.submit([request(service)], ANYBODY)
     assert world.broker.stored == {}
+
+
+async def test_what_a_name_means_is_written_down_with_the_job(world, service):
+    world.agents.named["support"] = Resolved("support", "digest", "{}")
+    asked = await service.accept(request(service, agent_definition={"agent": "support"}))
+    await service.submit([asked], ANYBODY)
+    assert world.ledger.rows["j"].resolved == Resolved("support", "digest")
+    assert (await world.ledger.job("j")).agent == "support"
+
+
+async def test_a_name_is_taken_once_every_pod_knows_of_names(world, service):
+    world.agents.named["support"] = Resolved("support")
+    world.pods.unknown = {"agent_definition.agent"}
+    with pytest.raises(NotKnownYet, match=r"data\.agent_definition\.agent: a pod of an earlier release is still there"):
+        await service.submit([request(service, agent_definition={"agent": "support"})], ANYBODY)
+    for name, known in {"a": {"nodes": [{"id": "a"}], "agent": "support"}, "b": {"graph": "support"}}.items():
+        await service.submit([request(service, name, agent_definition=known)], ANYBODY)
 
 
 async def test_an_id_with_other_content_takes_nothing_and_says_which(world, service):
@@ -83,7 +133,7 @@ def test_an_event_that_makes_no_job_is_refused(service):
 
 async def test_who_waits_gets_the_job_once_it_has_ended(world, service):
     await service.submit([request(service)], ANYBODY)
-    waiting = asyncio.create_task(service.wait("j", 10, ANYBODY))
+    waiting = asyncio.create_task(service.wait("j", 10))
     await world.process(world.delivery())
     job = await waiting
     assert (job.job_id, job.status) == ("j", "completed")
@@ -91,7 +141,7 @@ async def test_who_waits_gets_the_job_once_it_has_ended(world, service):
 
 async def test_who_waits_too_short_gets_nothing(service):
     await service.submit([request(service)], ANYBODY)
-    assert await service.wait("j", 0.01, ANYBODY) is None
+    assert await service.wait("j", 0.01) is None
 
 
 async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worker(world, service):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contract import EXECUTE_TYPE, WAKE_TYPE
 from executor.jobs.envelope import LONGEST_ID, Invalid
-from executor.jobs.events import Fact, WakeUp, parse, read, render, render_wake
+from executor.jobs.events import Fact, WakeUp, jobs_in, parse, read, render, render_wake
 from executor.jobs.job import JobRequest
 from executor.jobs.validation import DEEPEST
 
@@ -25,6 +25,7 @@ ATTRIBUTES = {"specversion": "1.0", "id": "e-1", "source": "tests", "type": EXEC
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 JOB = JobRequest("j-1", "th-1", DATA["agent_definition"], DATA["input_payload"], "t-1")  # type: ignore[arg-type]
 
+LONG = "a" * 65
 STRUCTURED = {"content-type": "application/cloudevents+json; charset=utf-8"}
 BINARY = {f"ce-{name}": value for name, value in ATTRIBUTES.items()} | {"content-type": "application/json"}
 
@@ -101,6 +102,13 @@ def test_the_digest_tells_two_contents_apart_and_not_two_spellings(kept):
     assert same.identity(7) == JOB.identity(7)
     assert other.identity(7).digest != JOB.identity(7).digest
     assert replace(other.identity(7), digest=JOB.identity().digest) == JOB.identity(7)
+
+
+def test_a_job_bears_what_its_data_note_and_where_it_begins():
+    noted = {**DATA, "metadata": {"a": "b"}, "checkpoint_id": "c-1"}
+    assert parse({}, structured(data=noted)) == replace(JOB, metadata={"a": "b"}, checkpoint_id="c-1")
+    forked = {**DATA, "input_payload": None, "checkpoint_id": "c-1"}
+    assert parse({}, structured(data=forked)) == replace(JOB, input_payload=None, checkpoint_id="c-1")
 
 
 @pytest.mark.parametrize("attribute", ["specversion", "id", "source", "type"])
@@ -207,6 +215,13 @@ def test_data_that_are_none_are_refused_in_binary_mode(body):
         ({**DATA, "input_payload": "hi"}, "data.input_payload: must be an object", "j-1"),
         ({**DATA, "context": []}, "data.context: must be an object", "j-1"),
         ({**DATA, "recursion_limit": 0}, "data.recursion_limit: must be greater than 0", "j-1"),
+        ({**DATA, "metadata": {"a": 1}}, "data.metadata.a: must be a string", "j-1"),
+        ({**DATA, "metadata": ["a"]}, "data.metadata: must be an object", "j-1"),
+        ({**DATA, "metadata": {"a": "x" * 1025}}, "data.metadata.a: must have at most 1024 characters", "j-1"),
+        ({**DATA, "metadata": {LONG: ""}}, f"data.metadata.{LONG}.[key]: must have at most 64 characters", "j-1"),
+        ({**DATA, "metadata": {str(n): "" for n in range(33)}}, "data.metadata: must have at most 32 items", "j-1"),
+        ({**DATA, "checkpoint_id": ""}, "data.checkpoint_id: is empty", "j-1"),
+        ({**DATA, "input_payload": None}, "data.input_payload: must be an object", "j-1"),
         ({**DATA, "recursion_limit": True}, "data.recursion_limit: must be a valid integer", "j-1"),
         ({**DATA, "input_payload": {"n": [1, float("nan")]}}, "data.input_payload.n[1]: is not a finite number", "j-1"),
         ({**DATA, "input_payload": {"n": float("-inf")}}, "data.input_payload.n: is not a finite number", "j-1"),
@@ -297,3 +312,13 @@ def test_the_same_fact_has_the_same_id_and_another_one_another(one, other, word)
     assert (Fact(word, one, {}).id == Fact(word, other, {}).id) == (one == other)
     assert Fact("cancelled", one, {}).id != Fact(word, one, {}).id
     Fact(word, one, {}).id.encode("ascii")
+
+
+@pytest.mark.parametrize("job_id", ["j", "a:completed", "a:completed:completed", "ä/% :x", "completed", ":"])
+@pytest.mark.parametrize("nth", ["", "q:1", "completed:completed"])
+def test_the_job_that_a_fact_is_about_is_found_by_the_facts_id(job_id, nth):
+    assert job_id in jobs_in(Fact("completed", job_id, {}, nth=nth).id, "completed")
+
+
+def test_what_is_no_fact_is_about_no_job():
+    assert [jobs_in(identity, "completed") for identity in ("", "j:failed", "j")] == [[], [], []]

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from executor.errors import Rejected
+from executor.jobs.entries import EntryBody
 from executor.jobs.events import render_wake
 from executor.settings import WorkerSettings
 from tests.fakes import EPOCH, FakeDelivery, completes, fails, hangs, interrupts, until
@@ -246,14 +247,14 @@ async def test_a_broken_event_does_not_touch_the_job_whose_name_it_bears(world):
 
 async def test_what_happens_is_told_with_its_attempt_and_without_secrets(world):
     async def chatty(run):
-        run.emit(("token", "model", {"id": "1", "text": "Hel"}))
-        run.emit(("node_end", "model", {"id": "1", "error": f"Unauthorized({SECRET})"}))
+        run.emit(EntryBody("token", "model", {"id": "1", "text": "Hel"}))
+        run.emit(EntryBody("node_end", "model", {"id": "1", "error": f"Unauthorized({SECRET})"}, "tools:1"))
         return await completes()(run)
 
     world.agents.acts["j"] = [fails(ValueError()), chatty]
     await world.process(world.delivery(), world.delivery())
-    told = [(entry.thread, entry.job, entry.attempt) for entry in world.stream.entries]
-    assert told == [("j", "j", 1), *[("j", "j", 2)] * 4]
+    told = [(entry.thread, entry.job, entry.attempt, entry.ns) for entry in world.stream.entries]
+    assert told == [("j", "j", 1, ""), *[("j", "j", 2, "")] * 2, ("j", "j", 2, "tools:1"), ("j", "j", 2, "")]
     assert world.entries[2:4] == [
         ("token", {"id": "1", "text": "Hel"}),
         ("node_end", {"id": "1", "error": "Unauthorized(***)"}),

@@ -1,0 +1,2 @@
+ALTER TABLE jobs DROP COLUMN agent, DROP COLUMN definition;
+DROP TABLE definitions;

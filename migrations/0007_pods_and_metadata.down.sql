@@ -1,0 +1,2 @@
+DROP TABLE pods;
+ALTER TABLE jobs DROP COLUMN metadata;

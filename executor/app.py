@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from executor import broker, checkpoints, progress
+from executor.access import open_tokens
 from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.agents.ahead import import_ahead
@@ -39,8 +40,9 @@ async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; raises ExecutorError where the service cannot go on."""
     stop, quiet = asyncio.Event(), asyncio.Event()
     _on_signals(stop)
-    face = Face(State(Metrics()))
-    async with asyncio.TaskGroup() as group:
+    issuers = settings.access.issuers
+    async with open_tokens(issuers) as tokens, asyncio.TaskGroup() as group:
+        face = Face(State(Metrics(), authentication=tokens if issuers else None))
         # The API is there before what it stands on: alive, not ready, and able to say what is missing.
         group.create_task(
             serve_http(face.state, settings.port, quiet, langgraph.routers(face), settings.origins), name="http"
@@ -76,11 +78,12 @@ async def _work(settings: Settings, face: Face, stop: asyncio.Event) -> None:
         progress.open_reader(settings.dragonfly) as reader,
         _connected(settings, state) as nats,
     ):
-        book, sweeps = Ledger(pool, LEASE_SECONDS), Sweeps(pool, LEASE_SECONDS)
+        own = settings.access.own_tenant
+        book, sweeps = Ledger(pool, LEASE_SECONDS, own), Sweeps(pool, LEASE_SECONDS)
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
-        register, room, definitions = Register(pool), WaitingRoom(pool), Definitions(pool)
+        register, room, definitions = Register(pool, own), WaitingRoom(pool, own), Definitions(pool)
         resources = Resources(
             savers, stream, reader, nats, book, room, register, sweeps, definitions, Pods(pool), Threads(pool)
         )

@@ -42,9 +42,14 @@ def host_alone(text: str) -> str:
     return text if found is None else found["address"] or found["name"]
 
 
+def _path(variable: int | str, *steps: int | str) -> str:
+    """A variable, and where in its JSON."""
+    return str(variable) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
 def _complaints(error: ValidationError) -> Iterator[str]:
     for detail in error.errors(include_url=False, include_input=False):
-        name = str(detail["loc"][0])
+        name = _path(*detail["loc"])
         if detail["type"] == "missing":
             yield f"{name} is missing"
         else:

@@ -19,6 +19,7 @@ from contract import (
 )
 from executor.environment import Group, given, host_alone
 from executor.errors import Misconfigured
+from executor.issuers import Issuers
 
 Word = Annotated[str, Field(min_length=1)]
 Host = Annotated[Word, AfterValidator(host_alone)]
@@ -190,6 +191,20 @@ class WorkerSettings(Group):
     """Seconds that an ended job, its result and its checkpoints are kept."""
 
 
+class AccessSettings(Group):
+    """Who may call over HTTP, and whose jobs are whose."""
+
+    issuers: Issuers = Field("[]", validation_alias=Env.EXECUTOR_AUTH, validate_default=True)
+    """Whose tokens callers must show, a JSON list ([security.md](security.md)); where it is empty, none."""
+    tenant: Annotated[str, Field(max_length=255)] = Field("", validation_alias=Env.EXECUTOR_TENANT)
+    """The tenant to whom jobs belong that came over NATS, or before tokens were asked for."""
+
+    @property
+    def own_tenant(self) -> str | None:
+        """The tenant of what has none; None where tenants are not told apart."""
+        return self.tenant if self.issuers else None
+
+
 class ServiceSettings(Group):
     """The process itself."""
 
@@ -236,6 +251,7 @@ class Settings(ServiceSettings):
     dragonfly: DragonflySettings
     models: ModelSettings
     worker: WorkerSettings
+    access: AccessSettings
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

@@ -30,6 +30,7 @@ from executor.jobs.job import (
     Outcome,
     Replaced,
     Submission,
+    Taken,
     Tries,
     Waiting,
     Wake,
@@ -59,6 +60,7 @@ class Row:
     fault: float = 0.0
     advanced: bool = False
     answered: bool = False
+    tenant: str = ""
     resolved: Resolved = UNRESOLVED
 
     def accept(self, resolved: Resolved) -> None:
@@ -238,23 +240,25 @@ class FakeLedger:
     async def seen(self, job_ids: Sequence[str]) -> set[str]:
         return set(job_ids) & set(self.rows)
 
-    async def queue(self, orders: Sequence[Submission]) -> int | None:
+    async def queue(self, orders: Sequence[Submission]) -> Taken | None:
         await self._call("queue")
         for index, order in enumerate(orders):
             row = self.rows.get(order.identity.job_id)
-            if row is not None and row.digest != order.identity.digest:
-                return index
+            if row is not None and (row.digest != order.identity.digest or order.tenant not in (None, row.tenant)):
+                return Taken(index)
+            if any(other.thread == order.identity.thread_id for other in self._rows_of_others(order.tenant)):
+                return Taken(index, "thread_id")
         for order in orders:
             job = order.identity
-            self.rows.setdefault(job.job_id, Row(job.thread_id, job.digest, None, kept=order.kept))
-            self.rows[job.job_id].accept(order.resolved)
+            row = Row(job.thread_id, job.digest, None, kept=order.kept, tenant=order.tenant or "")
+            self.rows.setdefault(job.job_id, row).accept(order.resolved)
             self._promise(job.job_id, [order.message])
         return None
 
-    async def job(self, job_id: str) -> Job | None:
+    async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
         await self._call("job")
         row = self.rows.get(job_id)
-        return None if row is None else _shown(job_id, row)
+        return None if row is None or tenant not in (None, row.tenant) else _shown(job_id, row)
 
     async def end_of(self, job_id: str) -> Job | None:
         await self._call("end_of")
@@ -264,7 +268,8 @@ class FakeLedger:
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         await self._call("jobs")
         newest = sorted(self.rows, reverse=True)
-        shown = [_shown(job_id, self.rows[job_id]) for job_id in newest if not before or job_id < before.job_id]
+        mine = [job_id for job_id in newest if only.tenant in (None, self.rows[job_id].tenant)]
+        shown = [_shown(job_id, self.rows[job_id]) for job_id in mine if not before or job_id < before.job_id]
         return [job for job in shown if _is_listed(job, only)][:limit]
 
     async def resume(self, job_id: str, answer: object, key: str | None = None) -> Wake | None:  # noqa: ARG002
@@ -284,9 +289,9 @@ class FakeLedger:
 
     async def replace(
         self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
-    ) -> Replaced | None:
-        if await self.queue([order]) is not None:
-            return None
+    ) -> Replaced | Taken:
+        if (taken := await self.queue([order])) is not None:
+            return taken
         for job_id, row in self.rows.items():
             begun = row.status == "interrupted" or (row.status == "running" and not waiting)
             if row.thread == order.identity.thread_id and begun:
@@ -333,6 +338,9 @@ class FakeLedger:
         if not_before is not None and not_before > self.time:
             return Early()
         return Blocked() if any(other.blocks(row, self.now) for other in self.rows.values()) else None
+
+    def _rows_of_others(self, tenant: str | None) -> list[Row]:
+        return [] if tenant is None else [row for row in self.rows.values() if row.tenant != tenant]
 
     def _owns(self, claim: Claim) -> bool:
         row = self.rows[claim.job_id]

@@ -2,15 +2,16 @@
 
 from dataclasses import asdict
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from executor.api.auth import reader
 from executor.api.json_response import Json
 from executor.api.state import State
 
 
 def router(state: State) -> APIRouter:
     """The route of the list."""
-    routes = APIRouter(tags=["agents"])
+    routes = APIRouter(tags=["agents"], dependencies=[Depends(reader)])
 
     @routes.get("/agents")
     async def agents() -> Json:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from contract import EXECUTE_TYPE
+from executor.api.auth import Writer
 from executor.api.bodies import body_of
 from executor.api.json_response import Json
 from executor.api.presence import while_there
@@ -15,6 +16,7 @@ from executor.api.problems import Problem, field_of
 from executor.api.service import JobService, SubmittedJob
 from executor.api.state import State
 from executor.errors import Rejected
+from executor.jobs.caller import Caller
 from executor.jobs.job import Job
 from executor.jobs.locations import location_of
 
@@ -46,7 +48,7 @@ def router(state: State) -> APIRouter:
         responses={
             200: {"description": "With `Prefer: wait=SECONDS`: the data of the terminal event"},
             400: {"description": "A problem document that names the field; in a batch, the index too"},
-            409: {"description": "The id belongs to a job with other content"},
+            409: {"description": "The id belongs to a job with other content, or the thread to other jobs"},
             413: {"description": f"Larger than {LARGEST} bytes, also where that shows only after it is unpacked"},
             415: {"description": "A `Content-Encoding` other than gzip"},
             503: {"description": "Not now; also where a pod of an earlier release does not know a field of the data"},
@@ -55,14 +57,14 @@ def router(state: State) -> APIRouter:
             "requestBody": {"content": {STRUCTURED["content-type"]: {"schema": {"type": "object"}, "example": EXAMPLE}}}
         },
     )
-    async def submit(request: Request) -> Json:
+    async def submit(request: Request, caller: Writer) -> Json:
         """Store a job durably; 202 says that it will run."""
         service = state.open_jobs()
         body = await body_of(request, LARGEST)
         if request.headers.get("content-type", "").startswith(BATCH):
-            return await _submit_batch(service, body)
+            return await _submit_batch(service, caller, body)
         sent = await _submitted(service, _headers(request), body)
-        await service.submit([sent])
+        await service.submit([sent], caller)
         patience = _patience(request)
         ended = await while_there(request, service.wait(sent.job.job_id, patience)) if patience else None
         return _accepted(sent) if ended is None else Json(terminal_data(ended))
@@ -70,7 +72,7 @@ def router(state: State) -> APIRouter:
     return routes
 
 
-async def _submit_batch(service: JobService, body: bytes) -> Json:
+async def _submit_batch(service: JobService, caller: Caller, body: bytes) -> Json:
     submitted = []
     for index, event in enumerate(_events(body)):
         try:
@@ -78,7 +80,7 @@ async def _submit_batch(service: JobService, body: bytes) -> Json:
         except Rejected as error:
             detail = str(error)
             raise Problem(HTTPStatus.BAD_REQUEST, f"[{index}] {detail}", index=index, **field_of(detail)) from None
-    await service.submit(submitted)
+    await service.submit(submitted, caller)
     return Json({"jobs": [_receipt(sent) for sent in submitted]}, HTTPStatus.ACCEPTED)
 
 

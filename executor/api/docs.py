@@ -105,6 +105,8 @@ def _type(schema: JsonObject) -> str:
 
 def _command(api: JsonObject, url: str, method: str, path: str) -> str:
     words = ["curl"] if method == "get" else ["curl", "-X", method.upper()]
+    if "security" in api["paths"][path][method]:
+        words += ["-H", "authorization: Bearer TOKEN"]
     for kind, _, example in _bodies(api, api["paths"][path][method]):
         words += ["-H", f"content-type: {kind}", "-d", json.dumps(example, indent=2)]
     return shlex.join([*words, f"{url}{path}"])

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT
 
-from executor.api.jobs import known
+from executor.api.auth import Reader
 from executor.api.paths import JobId
 from executor.api.problems import Problem
 from executor.api.state import State
@@ -36,9 +36,10 @@ def router(state: State) -> APIRouter:
     async def watching(
         watches: Annotated[Watches, Depends(seat)],
         job_id: JobId,
+        caller: Reader,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> AsyncIterator[Watcher]:
-        job = await known(state, job_id)
+        job = await state.open_jobs().job(job_id, caller)
         with watches.watcher(job, _place(last_event_id)) as watcher:
             yield watcher
 

@@ -9,11 +9,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query
 from pydantic import AwareDatetime, BaseModel
 
+from executor.api.auth import Reader, Writer
 from executor.api.json_response import Json
 from executor.api.paths import JobId
 from executor.api.problems import Problem
+from executor.api.service import UnknownJob
 from executor.api.state import State
 from executor.jobs.answers import NotAsked, WrongAnswer
+from executor.jobs.caller import Caller
 from executor.jobs.job import TERMINAL, Job, JobFilter
 
 Status = Literal["queued", "running", "parked", "interrupted", "completed", "failed", "cancelled"]
@@ -57,60 +60,62 @@ def router(state: State) -> APIRouter:
 def _tell(routes: APIRouter, state: State) -> None:
     @routes.get("/jobs")
     async def jobs(
+        caller: Reader,
         only: Annotated[Filters, Depends()],
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> Json:
         """The newest jobs first; `next` is the cursor of the following page, or null."""
-        register = state.open_jobs().register
-        before = await register.job(_decoded(cursor)) if cursor else None
-        if cursor and before is None:
-            raise Problem(HTTPStatus.BAD_REQUEST, "cursor: is not one of ours, or its job has expired", field="cursor")
-        page = await register.jobs(limit, JobFilter(**asdict(only)), before)
+        before = await _before(state, cursor, caller) if cursor else None
+        page = await state.open_jobs().jobs(limit, caller, JobFilter(**asdict(only)), before)
         following = _encoded(page[-1].job_id) if len(page) == limit else None
         return Json({"jobs": [shown(job) for job in page], "next": following})
 
     @routes.get("/jobs/{job_id:path}", responses={404: {"description": "No such job"}})
-    async def job(job_id: JobId) -> Json:
+    async def job(job_id: JobId, caller: Reader) -> Json:
         """One job."""
-        return Json(shown(await known(state, job_id)))
+        return Json(shown(await state.open_jobs().job(job_id, caller)))
 
 
 def _change(routes: APIRouter, state: State) -> None:
     @routes.post("/jobs/{job_id:path}/cancel", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
-    async def cancel(job_id: JobId) -> Json:
+    async def cancel(job_id: JobId, caller: Writer) -> Json:
         """Stop a job: at once where it waits, in a moment where it runs. One `cancelled` event tells of it."""
         service = state.open_jobs()
-        job = await known(state, job_id)
+        job = await service.job(job_id, caller)
         if job.status in TERMINAL and job.status != "cancelled":
             raise Problem(HTTPStatus.CONFLICT, f"the job has {job.status} already")
-        await service.cancel(job_id)
-        return Json(shown(await known(state, job_id)), HTTPStatus.ACCEPTED)
+        await service.cancel(job_id, caller)
+        return Json(shown(await service.job(job_id, caller)), HTTPStatus.ACCEPTED)
 
     @routes.post("/jobs/{job_id:path}/resume", status_code=HTTPStatus.ACCEPTED, responses=REFUSALS)
     async def resume(
-        job_id: JobId, answer: Answer, idempotency_key: Annotated[str | None, Header(max_length=LONGEST_KEY)] = None
+        job_id: JobId,
+        answer: Answer,
+        caller: Writer,
+        idempotency_key: Annotated[str | None, Header(max_length=LONGEST_KEY)] = None,
     ) -> Json:
         """Answer what a job asks: `{"resume": ANSWER}`, or `{"resume": {ID: ANSWER, ...}}` where it asks several.
 
         The same answer with the same `Idempotency-Key` again is one answer.
         """
-        job = await known(state, job_id)
+        service = state.open_jobs()
+        job = await service.job(job_id, caller)
         try:
-            await state.open_jobs().resume(job_id, answer.resume, idempotency_key)
+            await service.resume(job_id, answer.resume, caller, idempotency_key)
         except NotAsked as error:
             raise Problem(HTTPStatus.CONFLICT, f"the job is {job.status}: {error}") from None
         except WrongAnswer as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field) from None
-        return Json(shown(await known(state, job_id)), HTTPStatus.ACCEPTED)
+        return Json(shown(await service.job(job_id, caller)), HTTPStatus.ACCEPTED)
 
 
-async def known(state: State, job_id: str) -> Job:
-    """The job of this id; a 404 where there is none."""
-    found = await state.open_jobs().register.job(job_id)
-    if found is None:
-        raise Problem(HTTPStatus.NOT_FOUND, f"no job {job_id!r}")
-    return found
+async def _before(state: State, cursor: str, caller: Caller) -> Job:
+    try:
+        return await state.open_jobs().job(_decoded(cursor), caller)
+    except UnknownJob:
+        detail = "cursor: is not one of ours, or its job has expired"
+        raise Problem(HTTPStatus.BAD_REQUEST, detail, field="cursor") from None
 
 
 def shown(job: Job) -> dict[str, Any]:

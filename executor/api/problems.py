@@ -9,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.api.json_response import Json
-from executor.api.service import IdTaken, NotKnownYet
+from executor.api.service import IdTaken, NotKnownYet, UnknownJob
 from executor.errors import Rejected, TryAgain
+from executor.jobs.caller import NotAllowed, NotAuthenticated
 
 
 class Problem(Exception):
@@ -28,7 +29,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(IdTaken, _taken)
-    app.add_exception_handler(TryAgain, _unavailable)
+    app.add_exception_handler(UnknownJob, _unknown)
+    app.add_exception_handler(NotAllowed, _refused)
+    app.add_exception_handler(TryAgain, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
@@ -60,10 +63,24 @@ async def _rejected(_: Request, error: Exception) -> Json:
 
 async def _taken(_: Request, error: Exception) -> Json:
     assert isinstance(error, IdTaken)  # noqa: S101 - it is registered for nothing else
-    return answer(HTTPStatus.CONFLICT, str(error), {"field": "job_id", "index": error.index})
+    return answer(HTTPStatus.CONFLICT, str(error), {"field": error.field, "index": error.index})
 
 
-async def _unavailable(_: Request, error: Exception) -> Json:
+async def _unknown(_: Request, error: Exception) -> Json:
+    return answer(HTTPStatus.NOT_FOUND, str(error))
+
+
+async def _refused(_: Request, error: Exception) -> Json:
+    return refused(error)
+
+
+def refused(error: Exception) -> Json:
+    """The answer to whoever is not let in, or not now."""
+    match error:
+        case NotAuthenticated():
+            return answer(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Bearer"})
+        case NotAllowed():
+            return answer(HTTPStatus.FORBIDDEN, str(error))
     more = {"field": error.field} if isinstance(error, NotKnownYet) else {}
     return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), more, headers={"Retry-After": "5"})
 

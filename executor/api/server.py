@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from executor.api import agents, cloudevents, docs, event_stream, health, jobs, problems
+from executor.api import agents, auth, cloudevents, docs, event_stream, health, jobs, problems
 from executor.api.heads import BoundedHeads
 from executor.api.paths import EscapedPaths
 from executor.api.state import State
@@ -28,11 +28,14 @@ def application(state: State, faces: Sequence[APIRouter] = (), origins: Sequence
     for routes in faces:
         app.include_router(routes)
     app.add_middleware(EscapedPaths)
+    app.add_middleware(auth.Door, authentication=state.authentication)
     if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
         )
     problems.install(app)
+    if state.authentication is not None:
+        auth.describe(app)
     return app
 
 

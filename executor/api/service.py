@@ -12,6 +12,7 @@ import structlog
 from executor.api.waits import Waits
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved
+from executor.jobs.caller import Caller
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
@@ -24,6 +25,7 @@ from executor.jobs.job import (
     Origin,
     Replaced,
     Submission,
+    Taken,
     Wake,
 )
 from executor.jobs.outcomes import Outcomes
@@ -37,16 +39,16 @@ log = structlog.get_logger()
 class Register(Protocol):
     """The ledger, as far as people are concerned; every method raises TryAgain."""
 
-    async def queue(self, orders: Sequence[Submission]) -> int | None:
-        """Write down jobs and promise their messages; the index of the first conflict."""
+    async def queue(self, orders: Sequence[Submission]) -> Taken | None:
+        """Write down jobs and promise their messages; the first conflict."""
 
     async def replace(
         self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
-    ) -> Replaced | None:
-        """Write down a job and end the one begun on its thread, or that waits there; None where its id is taken."""
+    ) -> Replaced | Taken:
+        """Write down a job and end the one begun on its thread, or that waits there; or what is taken."""
 
-    async def job(self, job_id: str) -> Job | None:
-        """The job of this id."""
+    async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
+        """The job of this id; of a tenant, where one is given."""
 
     async def jobs(self, limit: int, only: JobFilter = EVERY_JOB, before: Job | None = None) -> list[Job]:
         """The newest first."""
@@ -93,11 +95,20 @@ class SubmittedJob:
 
 
 class IdTaken(ExecutorError):
-    """The id of the request at `index` belongs to a job with other content."""
+    """An id of the request at `index` belongs to a job with other content; never says whose that is."""
 
-    def __init__(self, job_id: str, index: int) -> None:
-        super().__init__(f"job_id: {job_id!r} belongs to a job with other content")
-        self.index = index
+    def __init__(self, job: JobRequest, taken: Taken) -> None:
+        whose = "a job with other content" if taken.field == "job_id" else "other jobs"
+        super().__init__(f"{taken.field}: {getattr(job, taken.field)!r} belongs to {whose}")
+        self.index = taken.index
+        self.field = taken.field
+
+
+class UnknownJob(ExecutorError):
+    """There is no job of this id, as far as the caller may know."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job {job_id!r}")
 
 
 class NotKnownYet(TryAgain):
@@ -110,7 +121,10 @@ class NotKnownYet(TryAgain):
 
 @dataclass(frozen=True)
 class JobService:
-    """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run."""
+    """Requests go into the ledger and from there to the broker: whoever has a 202 has a job that will run.
+
+    What belongs to another tenant than the caller's is not there.
+    """
 
     register: Register
     outbox: Outbox
@@ -131,26 +145,26 @@ class JobService:
         """The same, with what it runs; raises Rejected where it cannot run."""
         return replace(sent, resolved=await self.definitions.check(sent.job))
 
-    async def submit(self, requests: Sequence[SubmittedJob]) -> None:
+    async def submit(self, requests: Sequence[SubmittedJob], caller: Caller) -> None:
         """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
         await self._check_known(requests)
-        submissions = [replace(self._submission(request), resolved=request.resolved) for request in requests]
-        conflict = await self.register.queue(submissions)
-        if conflict is not None:
-            raise IdTaken(requests[conflict].job.job_id, conflict)
+        submissions = [self._ordered(request, caller) for request in requests]
+        taken = await self.register.queue(submissions)
+        if taken is not None:
+            raise IdTaken(requests[taken.index].job, taken)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
             await self.outbox.publish([each.message for each in submissions])
 
-    async def submit_instead(self, request: SubmittedJob, *, waiting: bool) -> None:
+    async def submit_instead(self, request: SubmittedJob, caller: Caller, *, waiting: bool) -> None:
         """Take a job and end the one that has begun on its thread, or only one that waits there for a person.
 
         Both or none; raises what `submit` does.
         """
         await self._check_known([request])
-        submission = replace(self._submission(request), resolved=request.resolved)
+        submission = self._ordered(request, caller)
         replaced = await self.register.replace(submission, self._cancelled, waiting=waiting)
-        if replaced is None:
-            raise IdTaken(request.job.job_id, 0)
+        if isinstance(replaced, Taken):
+            raise IdTaken(request.job, replaced)
         if replaced.job_id is not None and replaced.called is not None:
             await self._tell_cancelled(replaced.job_id, replaced.called)
         elif replaced.job_id is not None:
@@ -164,14 +178,35 @@ class JobService:
         if new and not await self.pods.all_know(set(new)):
             raise NotKnownYet(f"data.{new[0]}")
 
-    async def resume(self, job_id: str, answer: Any, key: str | None = None) -> None:
-        """Take a person's answer to an open question of the job, once for each key; raises NotAsked or WrongAnswer."""
+    def _ordered(self, request: SubmittedJob, caller: Caller) -> Submission:
+        return replace(self._submission(request), resolved=request.resolved, tenant=caller.tenant)
+
+    async def job(self, job_id: str, caller: Caller) -> Job:
+        """The job of this id; raises UnknownJob, or TryAgain."""
+        found = await self.register.job(job_id, caller.tenant)
+        if found is None:
+            raise UnknownJob(job_id)
+        return found
+
+    async def jobs(
+        self, limit: int, caller: Caller, only: JobFilter = EVERY_JOB, before: Job | None = None
+    ) -> list[Job]:
+        """The newest first."""
+        return await self.register.jobs(limit, replace(only, tenant=caller.tenant), before)
+
+    async def resume(self, job_id: str, answer: Any, caller: Caller, key: str | None = None) -> None:
+        """Take a person's answer to an open question of the job, once for each key.
+
+        Raises UnknownJob, NotAsked or WrongAnswer.
+        """
+        await self.job(job_id, caller)
         wake = await self.register.resume(job_id, answer, key)
         if wake is not None:
             await self.outbox.wake([wake])
 
-    async def cancel(self, job_id: str) -> None:
-        """End the job wherever it is; a job that has ended stays as it is."""
+    async def cancel(self, job_id: str, caller: Caller) -> None:
+        """End the job wherever it is; a job that has ended stays as it is. Raises UnknownJob."""
+        await self.job(job_id, caller)
         if not await self._cancel_here(job_id):
             await self.broadcast.call_off(job_id)
 
@@ -202,7 +237,10 @@ class JobService:
         return said
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
-        """The job once it has ended or asks people, or None where it does neither within so many seconds."""
+        """The job once it has ended or asks people, or None where it does neither within so many seconds.
+
+        For whoever was told that it is theirs: nobody is asked whose it is.
+        """
         return await self.waits.end_of(job_id, seconds)
 
     def _submission(self, request: SubmittedJob) -> Submission:

@@ -3,8 +3,11 @@
 import json
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -17,20 +20,55 @@ from executor.jobs.locations import location_of
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
-url_option = click.option(
-    "--url", default=DEFAULT_URL, envvar="EXECUTOR_URL", show_default=True, help="Where the service listens."
-)
+
+@dataclass(frozen=True)
+class Service:
+    """Where the service is, and where the token lies that it is shown, if it asks for one."""
+
+    url: str
+    token_file: Path | None
+
+    def headers(self) -> dict[str, str]:
+        """What is sent with each request; raises ExecutorError where the file cannot be read."""
+        if self.token_file is None:
+            return {}
+        try:
+            words = self.token_file.read_text(encoding="ascii").split()
+        except (OSError, ValueError) as error:
+            raise ExecutorError(f"{self.token_file} cannot be read: {type(error).__name__}") from None
+        if len(words) != 1:
+            raise ExecutorError(f"{self.token_file} holds no token")
+        return {"authorization": f"Bearer {words[0]}"}
+
+
+def of_service(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which service it asks."""
+
+    @wraps(command)
+    def with_service(*given: Any, url: str, token_file: Path | None, **more: Any) -> None:
+        command(*given, service=Service(url, token_file), **more)
+
+    token = click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        envvar="EXECUTOR_TOKEN_FILE",
+        help="A file with the token to show; where the service asks for one.",
+    )
+    url = click.option(
+        "--url", default=DEFAULT_URL, envvar="EXECUTOR_URL", show_default=True, help="Where the service listens."
+    )
+    return url(token(with_service))
 
 
 @click.command()
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @click.option("--wait", type=click.IntRange(0, 300), default=0, help="Wait so many seconds for the result.")
-@url_option
-def submit(file: TextIO, wait: int, url: str) -> None:
+@of_service
+def submit(file: TextIO, wait: int, service: Service) -> None:
     """Submit the job in FILE (- for standard input): its data, or a whole CloudEvent, as JSON."""
     event = _event(_json(file.read(), "FILE"))
     headers = {"content-type": "application/cloudevents+json"} | ({"prefer": f"wait={wait}"} if wait else {})
-    with _client(url, patience=wait + 30.0) as client:
+    with _client(service, patience=wait + 30.0) as client:
         answer = _checked(client.post("/", content=json.dumps(event), headers=headers))
     _print(answer)
     _ask(answer)
@@ -41,10 +79,10 @@ def submit(file: TextIO, wait: int, url: str) -> None:
 @click.command()
 @click.argument("job_id")
 @click.option("--json", "as_json", is_flag=True, help="Print each entry as a line of JSON.")
-@url_option
-def watch(job_id: str, *, as_json: bool, url: str) -> None:
+@of_service
+def watch(job_id: str, *, as_json: bool, service: Service) -> None:
     """Follow what a job does until it ends."""
-    with _client(url, patience=None) as client, client.stream("GET", f"{location_of(job_id)}/events") as response:
+    with _client(service, patience=None) as client, client.stream("GET", f"{location_of(job_id)}/events") as response:
         if response.is_error:
             response.read()
             _checked(response)
@@ -63,21 +101,21 @@ def jobs() -> None:
 @click.option("--agent", help="Only those of this agent.")
 @click.option("--since", help="Only those created then or later: a time as in 2026-12-31T12:00:00Z.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
-@url_option
-def list_jobs(limit: int, url: str, **only: str | None) -> None:
+@of_service
+def list_jobs(limit: int, service: Service, **only: str | None) -> None:
     """The newest jobs first."""
     query = {"limit": limit} | {name: value for name, value in only.items() if value}
-    with _client(url) as client:
+    with _client(service) as client:
         for job in _checked(client.get("/jobs", params=query))["jobs"]:
             click.echo(f"{job['created_at'][:19]}  {job['status']:<12} {job['attempts']}  {job['job_id']}")
 
 
 @jobs.command()
 @click.argument("job_id")
-@url_option
-def show(job_id: str, url: str) -> None:
+@of_service
+def show(job_id: str, service: Service) -> None:
     """One job, as JSON."""
-    with _client(url) as client:
+    with _client(service) as client:
         job = _checked(client.get(location_of(job_id)))
     _print(job)
     _ask(job)
@@ -85,30 +123,31 @@ def show(job_id: str, url: str) -> None:
 
 @jobs.command()
 @click.argument("job_id")
-@url_option
-def cancel(job_id: str, url: str) -> None:
+@of_service
+def cancel(job_id: str, service: Service) -> None:
     """Stop a job."""
-    with _client(url) as client:
+    with _client(service) as client:
         _print(_checked(client.post(f"{location_of(job_id)}/cancel")))
 
 
 @jobs.command()
 @click.argument("job_id")
 @click.argument("answer")
-@url_option
-def resume(job_id: str, answer: str, url: str) -> None:
+@of_service
+def resume(job_id: str, answer: str, service: Service) -> None:
     """Answer a job's interrupt with ANSWER, which is JSON."""
-    with _client(url) as client:
+    with _client(service) as client:
         _print(_checked(client.post(f"{location_of(job_id)}/resume", json={"resume": _json(answer, "ANSWER")})))
 
 
 @contextmanager
-def _client(url: str, patience: float | None = 30.0) -> Iterator[httpx.Client]:
+def _client(service: Service, patience: float | None = 30.0) -> Iterator[httpx.Client]:
+    timeout = httpx.Timeout(30.0, read=patience)
     try:
-        with httpx.Client(base_url=url, timeout=httpx.Timeout(30.0, read=patience)) as client:
+        with httpx.Client(base_url=service.url, headers=service.headers(), timeout=timeout) as client:
             yield client
     except httpx.HTTPError as error:
-        raise ExecutorError(f"{url}: {error}; is the service there? (--url, EXECUTOR_URL)") from error
+        raise ExecutorError(f"{service.url}: {error}; is the service there? (--url, EXECUTOR_URL)") from error
 
 
 def _checked(response: httpx.Response) -> Any:

@@ -318,22 +318,33 @@ class JobFilter:
     since: datetime | None = None
     until: datetime | None = None
     agent: str | None = None
+    tenant: str | None = None
 
 
 EVERY_JOB = JobFilter()
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What keeps the submission at `index` from being written: its `field` names what is another's."""
+
+    index: int
+    field: str = "job_id"
+
+
+@dataclass(frozen=True)
 class Submission:
     """A job that is about to be published, and the message that will ask for it.
 
-    `kept` is the original where it is too large to be that message itself, `resolved` what the job runs.
+    `kept` is the original where it is too large to be that message itself, `resolved` what the job runs, `tenant` whose
+    it is, None where tenants are not told apart.
     """
 
     identity: Identity
     message: Message
     kept: Origin | None = None
     resolved: Resolved = UNRESOLVED
+    tenant: str | None = None
 
     @property
     def size(self) -> int:

@@ -27,6 +27,7 @@ from executor.jobs.job import (
     Wake,
 )
 from executor.ledger.definitions import Keeping
+from executor.ledger.own_threads import on_threads
 from executor.ledger.sql import worker as sql
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
@@ -63,12 +64,14 @@ class Ending:
 class Ledger:
     """Every method is one round trip where nothing else is said, and raises TryAgain where the database fails.
 
-    Claims, outcomes and what follows them are one for many jobs: each as if it were alone.
+    Claims, outcomes and what follows them are one for many jobs: each as if it were alone. What is claimed here first
+    belongs to `tenant`, None where tenants are not told apart; where they are, a claim is one transaction.
     """
 
-    def __init__(self, pool: Pool, lease_seconds: float) -> None:
+    def __init__(self, pool: Pool, lease_seconds: float, tenant: str | None = None) -> None:
         self._pool = pool
         self._lease = lease_seconds
+        self._tenant = tenant
         self._keeping = Keeping()
         self._claim = Batcher(self._claim_all, key=lambda wanted: wanted.job.thread_id)
         self._finish = Batcher(self._finish_all, key=lambda ending: ending.claim.job_id)
@@ -84,7 +87,7 @@ class Ledger:
         """Take the job and count the attempt, or learn why not (a second round trip).
 
         A failed job is taken again, once, for each dead letter that it is a replay of. Of what is `resolved` the first
-        counts.
+        counts. A thread of another tenant is a Conflict.
         """
         wanted = Wanted(job, not_before, replay or 0, resolved)
         try:
@@ -95,8 +98,9 @@ class Ledger:
 
     async def _claim_all(self, wanted: Sequence[Wanted]) -> list[Claim | None]:
         new = self._keeping.columns(each.resolved for each in wanted)
-        values = {
+        values: dict[str, Any] = {
             "lease": self._lease,
+            "own": self._tenant,
             "job_ids": [each.job.job_id for each in wanted],
             "thread_ids": [each.job.thread_id for each in wanted],
             "digests": [each.job.digest for each in wanted],
@@ -107,13 +111,13 @@ class Ledger:
             "definitions": [each.resolved.definition for each in wanted],
             "metadatas": [each.job.metadata for each in wanted],
         }
-        async with connected(self._pool) as connection:
+        async with on_threads(self._pool, values["thread_ids"], self._tenant) as connection:
             claims = {row["job_id"]: _claim(row) for row in await fetch(connection, sql.CLAIM, values | new)}
         self._keeping.written(new)
         return [claims.get(each.job.job_id) for each in wanted]
 
     async def _why_not(self, wanted: Wanted) -> NotClaimed:
-        values = asdict(wanted.job) | {"not_before": wanted.not_before, "replay": wanted.replay}
+        values = asdict(wanted.job) | {"not_before": wanted.not_before, "replay": wanted.replay, "own": self._tenant}
         async with connected(self._pool) as connection:
             row = (await fetch(connection, sql.REFUSED, values))[0]
             if row["same"] is not False and row["ended"]:
@@ -257,7 +261,7 @@ async def _finished(connection: Connection, job_id: str, row: Mapping[str, Any])
 
 
 def _reason(row: Mapping[str, Any]) -> NotClaimed:
-    if row["same"] is False:
+    if row["same"] is False or row["foreign_thread"]:
         return Conflict()
     if row["leased"]:
         return Busy(row["leased"])

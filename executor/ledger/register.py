@@ -18,10 +18,12 @@ from executor.jobs.job import (
     Origin,
     Replaced,
     Submission,
+    Taken,
     Wake,
 )
 from executor.ledger.definitions import Keeping
 from executor.ledger.ledger import LARGE_BYTES, as_json, kept_columns, outbox_columns
+from executor.ledger.own_threads import alone_on, on_threads
 from executor.ledger.sql import people as sql
 from executor.ledger.sql import threads
 from executor.ledger.sql.definitions import FORGET_DEFINITIONS
@@ -31,19 +33,23 @@ from executor.postgres.pool import Connection, Pool, connected, fetch, transacti
 
 
 class Register:
-    """Every method raises TryAgain where the database fails."""
+    """Every method raises TryAgain where the database fails.
 
-    def __init__(self, pool: Pool) -> None:
+    Jobs without a tenant belong to `tenant`, None where tenants are not told apart.
+    """
+
+    def __init__(self, pool: Pool, tenant: str | None = None) -> None:
         self._pool = pool
+        self._tenant = tenant
         self._keeping = Keeping()
         self._queue = Batcher(self._queue_all, key=lambda order: order.identity.job_id)
         self._end_of = Batcher(self._ends_of, key=lambda job_id: job_id)
 
-    async def queue(self, orders: Sequence[Submission]) -> int | None:
+    async def queue(self, orders: Sequence[Submission]) -> Taken | None:
         """Write down jobs and promise the messages that ask for them, all in one commit or none.
 
-        Returns the index of the first whose id belongs to a job with other content, or None when all are written.
-        One alone shares its commit with those that others order at the same moment.
+        Returns the first whose id belongs to a job with other content or of another tenant, or whose thread is another
+        tenant's; None when all are written. One alone shares its commit with those ordered at the same moment.
         """
         if len(orders) != 1:
             return await self._queue_whole(orders)
@@ -51,53 +57,77 @@ class Register:
             return await self._queue(orders[0])
         return (await self._queue_all(orders))[0]
 
-    async def _queue_whole(self, orders: Sequence[Submission]) -> int | None:
+    async def _queue_whole(self, orders: Sequence[Submission]) -> Taken | None:
         first = {order.identity.job_id: order for order in reversed(orders)}
         new = self._keeping.columns(order.resolved for order in orders)
         async with transaction(self._pool) as connection:
-            digests = await _queued(connection, list(first.values()), new)
-            conflicts = [index for index, order in enumerate(orders) if not _is_in(digests, order)]
-            if conflicts:
+            await alone_on(connection, _threads_of(orders), _tenant_of(orders))
+            there = await self._queued(connection, list(first.values()), new)
+            taken = [found for index, order in enumerate(orders) if (found := _taken(there, order, index))]
+            if taken:
                 raise psycopg.Rollback
-        if not conflicts:
+        if not taken:
             self._keeping.written(new)
-        return conflicts[0] if conflicts else None
+        return taken[0] if taken else None
 
-    async def _queue_all(self, orders: Sequence[Submission]) -> list[int | None]:
+    async def _queue_all(self, orders: Sequence[Submission]) -> list[Taken | None]:
         """The same of orders that are each alone, and of other jobs."""
-        new = self._keeping.columns(order.resolved for order in orders)
-        async with connected(self._pool) as connection:
-            digests = await _queued(connection, orders, new)
+        first = _first_on_their_threads(orders)
+        new = self._keeping.columns(order.resolved for order in first)
+        async with on_threads(self._pool, _threads_of(first), _tenant_of(first)) as connection:
+            there = await self._queued(connection, first, new)
         self._keeping.written(new)
-        return [None if _is_in(digests, order) else 0 for order in orders]
+        taken = {order.identity.job_id: _taken(there, order) for order in first}
+        others = [order for order in orders if order.identity.job_id not in taken]
+        if others:
+            told = await self._queue_all(others)
+            taken |= {order.identity.job_id: each for order, each in zip(others, told, strict=True)}
+        return [taken[order.identity.job_id] for order in orders]
 
     async def replace(
         self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
-    ) -> Replaced | None:
-        """Write down a job and end the one that has begun on its thread, in one commit; None where its id is taken.
+    ) -> Replaced | Taken:
+        """Write down a job and end the one that has begun on its thread, in one commit; or nothing where it is taken.
 
         `waiting` spares one that does not wait for a person.
         """
-        replaced: Replaced | None = None
+        came: Replaced | Taken = Replaced()
         new = self._keeping.columns([order.resolved])
         async with transaction(self._pool) as connection:
-            if not _is_in(await _queued(connection, [order], new), order):
+            await alone_on(connection, _threads_of([order]), order.tenant)
+            if (taken := _taken(await self._queued(connection, [order], new), order)) is not None:
+                came = taken
                 raise psycopg.Rollback
-            begun = await fetch(connection, sql.BEGUN, asdict(order.identity) | {"waiting": waiting})
-            replaced = Replaced(*[row["job_id"] for row in begun])
-            if replaced.job_id is not None:
-                called = await _call_off(connection, replaced.job_id, partial(say, replaced.job_id))
-                replaced = Replaced(replaced.job_id, called)
-        if replaced is not None:
+            came = await _end_begun(connection, order, say, waiting=waiting)
+        if isinstance(came, Replaced):
             self._keeping.written(new)
-        return replaced
+        return came
 
-    async def job(self, job_id: str) -> Job | None:
-        """The job of this id."""
+    async def _queued(
+        self, connection: Connection, orders: Sequence[Submission], new: Mapping[str, list[str]]
+    ) -> dict[str, dict[str, Any]]:
+        """Queue jobs that are not there yet, but for those on another tenant's thread; each as it is there now."""
+        values = {
+            "own": self._tenant,
+            "job_ids": [order.identity.job_id for order in orders],
+            "thread_ids": _threads_of(orders),
+            "digests": [order.identity.digest for order in orders],
+            "agents": [order.resolved.agent for order in orders],
+            "definitions": [order.resolved.definition for order in orders],
+            "metadatas": [order.identity.metadata for order in orders],
+            "tenants": [order.tenant for order in orders],
+        }
+        kept, said = kept_columns([order.kept for order in orders]), outbox_columns([order.message for order in orders])
+        rows = await fetch(connection, sql.QUEUE, values | kept | said | dict(new))
+        return {row["job_id"]: row for row in rows}
+
+    async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
+        """The job of this id; of a tenant, where one is given."""
         if "\0" in job_id:
             return None  # PostgreSQL holds no NUL character, so neither does an id
+        values = {"job_id": job_id, "tenant": tenant, "own": self._tenant}
         async with connected(self._pool) as connection:
-            rows = await fetch(connection, sql.SHOW, {"job_id": job_id})
+            rows = await fetch(connection, sql.SHOW, values)
         return Job(**rows[0]) if rows else None
 
     async def end_of(self, job_id: str) -> Job | None:
@@ -120,8 +150,10 @@ class Register:
             return []
         if before is not None:
             given |= {"before": before.created_at, "before_id": before.job_id}
+        text = sql.listed(given, own=only.tenant == self._tenant)
         async with connected(self._pool) as connection:
-            return [Job(**row) for row in await fetch(connection, sql.listed(given), given | {"limit": limit})]
+            rows = await fetch(connection, text, given | {"limit": limit, "own": self._tenant})
+        return [Job(**row) for row in rows]
 
     async def resume(self, job_id: str, answer: Any, key: str | None = None) -> Wake | None:
         """Keep a person's answer, and let the job go on where it waits for people; None where it need not be woken.
@@ -172,6 +204,16 @@ class Register:
         return max(len(gone), len(without))
 
 
+async def _end_begun(
+    connection: Connection, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+) -> Replaced:
+    begun = await fetch(connection, sql.BEGUN, asdict(order.identity) | {"waiting": waiting})
+    if not begun:
+        return Replaced()
+    job_id = begun[0]["job_id"]
+    return Replaced(job_id, await _call_off(connection, job_id, partial(say, job_id)))
+
+
 async def _call_off(connection: Connection, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
     rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
     if not rows or rows[0]["status"] != "cancelled":
@@ -183,25 +225,28 @@ async def _call_off(connection: Connection, job_id: str, say: Callable[[CalledOf
     return called
 
 
-async def _queued(
-    connection: Connection, orders: Sequence[Submission], new: Mapping[str, list[str]]
-) -> dict[str, bytes]:
-    """Queue jobs that are not there yet; the digest of each as it is there now."""
-    values = {
-        "job_ids": [order.identity.job_id for order in orders],
-        "thread_ids": [order.identity.thread_id for order in orders],
-        "digests": [order.identity.digest for order in orders],
-        "agents": [order.resolved.agent for order in orders],
-        "definitions": [order.resolved.definition for order in orders],
-        "metadatas": [order.identity.metadata for order in orders],
-    }
-    kept, said = kept_columns([order.kept for order in orders]), outbox_columns([order.message for order in orders])
-    rows = await fetch(connection, sql.QUEUE, values | kept | said | dict(new))
-    return {row["job_id"]: row["digest"] for row in rows}
+def _threads_of(orders: Sequence[Submission]) -> list[str]:
+    return [order.identity.thread_id for order in orders]
 
 
-def _is_in(digests: Mapping[str, bytes], order: Submission) -> bool:
-    return digests[order.identity.job_id] == order.identity.digest
+def _tenant_of(orders: Sequence[Submission]) -> str | None:
+    """Any of them: there are tenants for all, or for none."""
+    return next((order.tenant for order in orders if order.tenant is not None), None)
+
+
+def _first_on_their_threads(orders: Sequence[Submission]) -> list[Submission]:
+    """Those of each thread's first tenant: in one statement two would not see each other begin it."""
+    whose: dict[str, str | None] = {}
+    return [order for order in orders if whose.setdefault(order.identity.thread_id, order.tenant) == order.tenant]
+
+
+def _taken(there: Mapping[str, Mapping[str, Any]], order: Submission, index: int = 0) -> Taken | None:
+    """What keeps an order from being written; one that is not there is on another's thread."""
+    found = there.get(order.identity.job_id)
+    if found is None:
+        return Taken(index, "thread_id")
+    is_same = found["digest"] == order.identity.digest and order.tenant in (None, found["tenant"])
+    return None if is_same else Taken(index)
 
 
 def _questions(row: Mapping[str, Any], *, asked_anew: bool) -> list[Question]:

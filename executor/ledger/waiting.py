@@ -7,6 +7,7 @@ from typing import Any
 
 from executor.jobs.job import Applicant, GoesOn, Origin, Waiting
 from executor.ledger.definitions import Keeping, keep
+from executor.ledger.own_threads import alone_on
 from executor.ledger.sql import waiting as sql
 from executor.postgres.batching import Batcher
 from executor.postgres.pool import Pool, connected, fetch, transaction
@@ -16,10 +17,14 @@ LET_PASS_AT_ONCE = 1000
 
 
 class WaitingRoom:
-    """Every method is one round trip where nothing else is said, and raises TryAgain where the database fails."""
+    """Every method is one round trip where nothing else is said, and raises TryAgain where the database fails.
 
-    def __init__(self, pool: Pool) -> None:
+    What is parked here first belongs to `tenant`, None where tenants are not told apart.
+    """
+
+    def __init__(self, pool: Pool, tenant: str | None = None) -> None:
         self._pool = pool
+        self._tenant = tenant
         self._keeping = Keeping()
         self._park = Batcher(self._park_all, key=lambda waiting: waiting[0].job.thread_id)
         self._waiting = Batcher(self._waiting_all, key=lambda job_id: job_id)
@@ -36,7 +41,8 @@ class WaitingRoom:
         everybody = [each for line in lines for each in line]
         new = self._keeping.columns(each.resolved for each in everybody)
         async with transaction(self._pool) as connection:
-            rows = await fetch(connection, sql.PARK, _columns(everybody))
+            await alone_on(connection, [each.job.thread_id for each in everybody], self._tenant)
+            rows = await fetch(connection, sql.PARK, _columns(everybody) | {"own": self._tenant})
             first = _first_of_each_thread(rows)
             blocked = await fetch(connection, sql.STILL_BLOCKED, _identities(first)) if first else []
             await keep(connection, new)

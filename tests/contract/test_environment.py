@@ -10,6 +10,7 @@ from contract import Env
 from executor.__main__ import cli
 from executor.broker.layout import layout
 from executor.environment import Group
+from executor.issuers import NAMESPACE
 from executor.settings import NatsSettings, PostgresSettings, ServiceSettings, Settings
 from function.claim.xr import parse
 from function.composition.resources import deployment, scaled_object, streams_job
@@ -17,9 +18,6 @@ from function.composition.resources import service as service_resource
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = sorted(path for path in (ROOT / "examples").glob("*.yaml") if "AgentExecutor" in path.read_text())
-
-# What the function tells already, and the service does not heed yet.
-UNREAD = {Env.EXECUTOR_AUTH}
 
 # Variables that a container may have beside ours, for the libraries in it.
 LIBRARIES = ("LANGGRAPH_", "OTEL_", "PYTHON", "HOME", "TMPDIR")
@@ -104,7 +102,30 @@ def test_every_variable_that_is_required_is_rendered(agent, command):
 def test_every_variable_that_is_rendered_is_read(agent, command):
     rendered = set(environment(containers(agent)[command])) - {variable.name for variable in agent.spec.pod.env}
     read = set(SETTINGS[command].variables()) | set(ServiceSettings.variables())
-    assert {name for name in rendered - read - UNREAD if not name.startswith(LIBRARIES)} == set()
+    assert {name for name in rendered - read if not name.startswith(LIBRARIES)} == set()
+
+
+def test_the_issuers_that_the_security_page_shows_are_taken():
+    shown = next(part for part in (ROOT / "docs/security.md").read_text().split("```yaml")[1:] if "issuers:" in part)
+    spec = {"image": "ghcr.io/example/agents:v1", **yaml.safe_load(shown.partition("```")[0])["spec"]}
+    settings = Settings.read(environment(containers(parse("agents", "shop", spec))[contract.SERVE_COMMAND]))
+    cluster, login = settings.access.issuers
+    assert (cluster.jwks, cluster.tenant_claim) == (f"{contract.AUTH_FOLDER}/cluster-keys/jwks.json", NAMESPACE)
+    assert (login.jwks, login.tenant_claim, login.roles_claim) == ("https://login.example/keys", "team", "groups")
+
+
+def test_the_issuers_are_the_claims(agent):
+    issuers = Settings.read(environment(containers(agent)[contract.SERVE_COMMAND])).access.issuers
+    asked = agent.spec.auth.issuers
+    assert [(each.issuer, each.audience, each.roles_claim) for each in issuers] == [
+        (each.issuer, each.audience, each.roles_claim) for each in asked
+    ]
+    assert [each.tenant_claim for each in issuers] == [each.tenant_claim or NAMESPACE for each in asked]
+    assert [each.roles and each.roles.model_dump() for each in issuers] == [
+        each.roles and each.roles.model_dump() for each in asked
+    ]
+    files = [each.jwks_config_map and f"{contract.AUTH_FOLDER}/{each.jwks_config_map.name}/" for each in asked]
+    assert [each.jwks.rpartition("/")[0] + "/" if each.is_local else None for each in issuers] == files
 
 
 def test_the_settings_are_the_claims(agent):

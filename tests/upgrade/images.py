@@ -50,9 +50,9 @@ class Pod(commands.Service):
         async with httpx.AsyncClient(base_url=self.url, timeout=60) as http:
             return await http.get(path, headers=headers)
 
-    async def post(self, path: str, body: Any = None) -> int:
+    async def post(self, path: str, body: Any = None, **more: str) -> int:
         """Tell it something, at `/` an event; the status of its answer."""
-        headers = STRUCTURED if path == "/" else {"content-type": "application/json"}
+        headers = (STRUCTURED if path == "/" else {"content-type": "application/json"}) | more
         async with httpx.AsyncClient(base_url=self.url, timeout=60) as http:
             return (await http.post(path, content=json.dumps(body), headers=headers)).status_code
 

@@ -1,9 +1,12 @@
 """The LangGraph protocol, for its unmodified clients: a run is a job, an assistant is a named agent."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from executor.api.auth import Writer
+from executor.api.problems import Problem
 from executor.faces.langgraph import (
     assistant_graphs,
     assistants,
@@ -32,4 +35,13 @@ PARTS: tuple[Callable[[Face], APIRouter], ...] = (
 
 def routers(face: Face) -> list[APIRouter]:
     """All routes of the protocol, in the order in which they are looked at."""
-    return [part(face) for part in PARTS]
+    whole = APIRouter(dependencies=[Depends(let_in)])
+    for part in PARTS:
+        whole.include_router(part(face))
+    return [whole]
+
+
+async def let_in(caller: Writer) -> None:
+    """Refuse who has a tenant: the protocol's threads are not told apart by tenants yet."""
+    if caller.tenant is not None:
+        raise Problem(HTTPStatus.NOT_IMPLEMENTED, "the LangGraph protocol is not served yet where there are tenants")

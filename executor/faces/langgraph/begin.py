@@ -43,9 +43,9 @@ async def begin(desk: Desk, body: RunBody, thread_id: str | None, traced: Mappin
     await _check_beginning(desk, sent, body)
     await _note(desk, thread, on, agent.name)
     if waits or body.multitask_strategy == "interrupt":
-        await desk.jobs.submit_instead(sent, waiting=body.multitask_strategy != "interrupt")
+        await desk.jobs.submit_instead(sent, desk.caller, waiting=body.multitask_strategy != "interrupt")
     else:
-        await desk.jobs.submit([sent])
+        await desk.jobs.submit([sent], desk.caller)
     return Begun(sent.job.job_id, on)
 
 
@@ -100,7 +100,7 @@ async def answered(desk: Desk, asks: Job, answer: Any, field: str) -> Begun:
     """The run that goes on with the answer, which a field of a request gave."""
     since = await desk.jobs.watches.last(asks.thread_id)
     try:
-        await desk.jobs.resume(asks.job_id, answer)
+        await desk.jobs.resume(asks.job_id, answer, desk.caller)
     except NotAsked as error:
         raise Problem(HTTPStatus.CONFLICT, f"{field}: {error}", field=field) from None
     except WrongAnswer as error:

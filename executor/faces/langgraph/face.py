@@ -8,17 +8,22 @@ from executor.api.state import State
 from executor.errors import TryAgain
 from executor.faces.langgraph.ports import Graphs, Threads
 from executor.faces.langgraph.states import States
+from executor.jobs.caller import ANYBODY, Caller
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Who is asked: for jobs, for threads and their states, for graphs; `forget` drops a thread's checkpoints."""
+    """Who is asked: for jobs, for threads and their states, for graphs; `forget` drops a thread's checkpoints.
+
+    `caller` is who asks: anybody, since who has a tenant is not let in yet.
+    """
 
     jobs: JobService
     threads: Threads
     states: States
     forget: Callable[[str], Awaitable[None]]
     graphs: Graphs
+    caller: Caller = ANYBODY
 
 
 @dataclass

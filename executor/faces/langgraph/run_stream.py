@@ -46,7 +46,7 @@ class RunStream:
             self._stops = False  # it is we who go away: a stream without `end` is taken up again
         finally:
             if self._stops and not self._is_over and not self._face.state.stopping:
-                await asyncio.shield(self._desk.jobs.cancel(self._job.job_id))
+                await asyncio.shield(self._desk.jobs.cancel(self._job.job_id, self._desk.caller))
 
     async def _pages(self) -> AsyncGenerator[bytes]:
         with self._desk.jobs.watches.watcher(self._job, BEGINNING) as watcher:

@@ -124,7 +124,7 @@ def _cancel(routes: APIRouter, face: Face) -> None:
         job = await known(desk, thread_id, run_id)
         if job.status in TERMINAL - {"cancelled"}:
             raise Problem(HTTPStatus.CONFLICT, f"the run has {job.status} already")
-        await desk.jobs.cancel(run_id)
+        await desk.jobs.cancel(run_id, desk.caller)
         if wait:
             async for _job in came_to(desk, run_id):
                 pass
@@ -137,7 +137,7 @@ def _cancel(routes: APIRouter, face: Face) -> None:
         desk = face.open_desk()
         for job in await _meant(desk, body):
             if job.status not in TERMINAL:
-                await desk.jobs.cancel(job.job_id)
+                await desk.jobs.cancel(job.job_id, desk.caller)
 
 
 async def _created(desk: Desk, begun: Begun) -> Json:
@@ -161,7 +161,7 @@ async def _came_to(face: Face, job_id: str, stops: bool) -> AsyncIterator[bytes]
             yield b"\n" if job is None else dumps(await outcome(desk, job))
     finally:
         if stops and not is_over and not face.state.stopping:
-            await asyncio.shield(desk.jobs.cancel(job_id))
+            await asyncio.shield(desk.jobs.cancel(job_id, desk.caller))
 
 
 async def _listed(desk: Desk, thread_id: str, status: RunStatus | None, most: int) -> list[Job]:

@@ -17,8 +17,18 @@ BLOCKED = f"""(
     (EXISTS ({BEGUN_ON_THREAD}) OR EXISTS ({BEFORE_ON_THREAD}))
     AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {{job_id}}
                     AND mine.started_at IS NOT NULL AND mine.finished_at IS NULL))"""
+OURS = "%(own)s::text"
 OF_ASKED = {"thread_id": "asked.thread_id", "job_id": "asked.job_id", "sequence": "asked.sequence"}
 OF_ONE = {"thread_id": "%(thread_id)s", "job_id": "%(job_id)s", "sequence": "%(sequence)s"}
+
+# Whose a thread is: its first job's, and `own` is whose the jobs without a tenant are. It is foreign to another tenant;
+# NULL is that tenants are not told apart. Whoever is in the ledger already was let onto his thread when he came.
+TENANT_OF_THREAD = """(
+    SELECT coalesce(first.tenant, %(own)s) FROM jobs AS first
+    WHERE first.thread_id = {thread_id} ORDER BY first.created_at, first.job_id LIMIT 1)"""
+FOREIGN = f"""(
+    {{tenant}} IS NOT NULL AND coalesce({TENANT_OF_THREAD}, {{tenant}}) <> {{tenant}}
+    AND NOT EXISTS (SELECT FROM jobs AS mine WHERE mine.job_id = {{job_id}}))"""
 
 # A failed job that comes back from the dead letters begins anew, once for each letter.
 REPLAYED = "job.status = 'failed' AND job.replay < excluded.replay"

@@ -3,33 +3,38 @@
 from collections.abc import Collection
 
 from executor.ledger.sql.definitions import KEEP_GIVEN
-from executor.ledger.sql.fragments import QUESTIONS, TOTAL, WAKE
+from executor.ledger.sql.fragments import FOREIGN, OF_ASKED, QUESTIONS, TENANT_OF_THREAD, TOTAL, WAKE
+from executor.ledger.sql.tenants import page_of_tenant
 
-# Many jobs, each with the message that will ask for it; which of them belong to an id that has other content shows in
-# the digests that it gives back, and for those nothing is promised.
+OF_THREAD = TENANT_OF_THREAD.format(thread_id="%(thread_id)s")
+
+# Many jobs, each with the message that will ask for it; which of them belong to an id that has other content, or is
+# another tenant's, shows in what it gives back, and for those nothing is promised. Those on another tenant's thread are
+# not among it.
 QUEUE = f"""
 WITH asked AS (
     SELECT * FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %(kept_subjects)s::text[],
                          %(kept_headers)s::text[], %(kept_bodies)s::bytea[], %(ids)s::text[], %(subjects)s::text[],
                          %(heads)s::text[], %(bodies)s::bytea[], %(agents)s::text[], %(definitions)s::text[],
-                         %(metadatas)s::text[])
+                         %(metadatas)s::text[], %(tenants)s::text[])
          AS asked (job_id, thread_id, digest, kept_subject, kept_headers, kept_body, id, subject, headers, body,
-                   agent, definition, metadata)
+                   agent, definition, metadata, tenant)
 ), queued AS (
     INSERT INTO jobs AS job (job_id, thread_id, digest, status, subject, headers, body, woken_at, agent, definition,
-                             metadata)
+                             metadata, tenant)
     SELECT job_id, thread_id, digest, 'queued', kept_subject, kept_headers::json, kept_body, now(), agent, definition,
-           metadata::jsonb
-    FROM asked ORDER BY job_id
+           metadata::jsonb, tenant
+    FROM asked WHERE NOT {FOREIGN.format(**OF_ASKED, tenant="asked.tenant")} ORDER BY job_id
     ON CONFLICT (job_id) DO UPDATE SET digest = job.digest
-    RETURNING job_id, digest
+    RETURNING job_id, digest, coalesce(tenant, %(own)s) AS tenant
 ), said AS (
     INSERT INTO outbox (id, job_id, subject, headers, body)
     SELECT asked.id, asked.job_id, asked.subject, asked.headers::json, asked.body
     FROM asked JOIN queued ON queued.job_id = asked.job_id AND queued.digest = asked.digest
+         AND coalesce(queued.tenant = asked.tenant, true)
     ON CONFLICT (id) DO NOTHING
 ), kept AS ({KEEP_GIVEN})
-SELECT job_id, digest FROM queued
+SELECT job_id, digest, tenant FROM queued
 """
 
 CANCEL = """
@@ -101,7 +106,10 @@ ABOUT = f"""job_id, thread_id, status, {TOTAL} AS attempts, created_at, started_
 error, {WAITS} AS waiting, agent, metadata"""
 COLUMNS = f"{ABOUT}, result"
 
-SHOW = f"SELECT {COLUMNS} FROM jobs AS job WHERE job_id = %(job_id)s"
+SHOW = f"""
+SELECT {COLUMNS} FROM jobs AS job
+WHERE job_id = %(job_id)s AND (%(tenant)s::text IS NULL OR coalesce(tenant, %(own)s) = %(tenant)s)
+"""
 
 # Of those that have ended or ask people; what is large is left out.
 SHOW_ENDED = f"""
@@ -110,9 +118,8 @@ FROM (SELECT *, coalesce(octet_length(result::text) > %(large)s, false) AS is_la
       WHERE job_id = ANY(%(job_ids)s::text[]) AND (finished_at IS NOT NULL OR status = 'interrupted')) AS job
 """
 
-LIST = f"""
-SELECT {COLUMNS} FROM jobs AS job WHERE {{filters}} ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
-"""
+LIST = f"SELECT {COLUMNS} FROM ({{page}}) AS job ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s"
+PAGE = "SELECT * FROM jobs WHERE {filters} ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s"
 # Hidden from the planner: knowing that most jobs are completed, it would walk the whole age of the others.
 FILTERS = {
     "status": "status = (SELECT %(status)s::text)",
@@ -121,12 +128,21 @@ FILTERS = {
     "since": "created_at >= %(since)s",
     "until": "created_at < %(until)s",
     "before": "(created_at, job_id) < (%(before)s, %(before_id)s)",
+    # With a thread: another's is not looked through, as the second is asked once.
+    "tenant": f"coalesce(tenant, %(own)s) = %(tenant)s AND {OF_THREAD} = %(tenant)s",
 }
 
 
-def listed(by: Collection[str]) -> str:
-    """LIST by filters of these names. Each choice has a text of its own, or a plan that fits none would serve all."""
-    return LIST.format(filters=" AND ".join(FILTERS[name] for name in FILTERS if name in by) or "true")
+def listed(by: Collection[str], *, own: bool = False) -> str:
+    """LIST by filters of these names. Each choice has a text of its own, or a plan that fits none would serve all.
+
+    Those of a tenant are those that bear its name, and where it is our `own` those that bear none.
+    """
+    if "tenant" not in by or "thread_id" in by:
+        filters = " AND ".join(FILTERS[name] for name in FILTERS if name in by) or "true"
+        return LIST.format(page=PAGE.format(filters=filters))
+    names = ("%(tenant)s::text", "''") if own else ("%(tenant)s::text",)
+    return LIST.format(page=" UNION ALL ".join(f"({page_of_tenant(name, by)})" for name in names))
 
 
 # Of two who forget, each would leave a thread's checkpoints to the other, whose jobs it still sees.

@@ -1,6 +1,15 @@
 """The statements of what waits in the ledger, and of the order in which jobs of a thread come."""
 
-from executor.ledger.sql.fragments import ANEW, BEFORE_ON_THREAD, BEGUN_ON_THREAD, OF_ASKED, REPLAYED, RESOLVED
+from executor.ledger.sql.fragments import (
+    ANEW,
+    BEFORE_ON_THREAD,
+    BEGUN_ON_THREAD,
+    FOREIGN,
+    OF_ASKED,
+    OURS,
+    REPLAYED,
+    RESOLVED,
+)
 
 # Nobody parks a job that has begun: it holds its thread, and would wait for itself.
 PARK = f"""
@@ -14,6 +23,7 @@ FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %
             %(metadatas)s::text[])
      AS asked (job_id, thread_id, digest, sequence, replay, not_before, subject, headers, body, agent, definition,
                metadata)
+WHERE NOT {FOREIGN.format(**OF_ASKED, tenant=OURS)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'parked', not_before = excluded.not_before, subject = excluded.subject, headers = excluded.headers,

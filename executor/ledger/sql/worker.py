@@ -7,8 +7,10 @@ from executor.ledger.sql.fragments import (
     BLOCKED,
     COUNTED,
     FIRST,
+    FOREIGN,
     OF_ASKED,
     OF_ONE,
+    OURS,
     QUESTIONS,
     REPLAYED,
     RESOLVED,
@@ -39,6 +41,7 @@ FROM unnest(%(job_ids)s::text[], %(thread_ids)s::text[], %(digests)s::bytea[], %
             %(metadatas)s::text[])
      AS asked (job_id, thread_id, digest, sequence, not_before, replay, agent, definition, metadata)
 WHERE coalesce(not_before <= now(), true) AND NOT {BLOCKED.format(**OF_ASKED)}
+  AND NOT {FOREIGN.format(**OF_ASKED, tenant=OURS)}
 ORDER BY job_id
 ON CONFLICT (job_id) DO UPDATE
 SET status = 'running', epoch = job.epoch + 1, spared = NULL, answered = false, gate = NULL,
@@ -56,7 +59,8 @@ SELECT job.status, {TOTAL} AS attempts, job.digest = %(digest)s AS same,
        job.status = 'interrupted' OR (job.finished_at IS NOT NULL AND NOT
            (job.status = 'failed' AND job.replay < %(replay)s)) AS ended,
        greatest(extract(epoch FROM job.lease_until - now()), 0)::float AS leased,
-       coalesce(%(not_before)s::timestamptz > now(), false) AS early, {BLOCKED.format(**OF_ONE)} AS blocked
+       coalesce(%(not_before)s::timestamptz > now(), false) AS early, {BLOCKED.format(**OF_ONE)} AS blocked,
+       {FOREIGN.format(**OF_ONE, tenant=OURS)} AS foreign_thread
 FROM (SELECT) AS one LEFT JOIN jobs AS job ON job.job_id = %(job_id)s
 """
 

@@ -66,7 +66,10 @@ class Issuer(Group):
         examples=["tenant"],
     )
     roles_claim: fields.Line | None = Field(
-        default=None, description="The claim whose values stand for roles.", examples=["groups"]
+        default=None,
+        description="The claim whose values stand for roles: those that roles names, or else read, write and admin "
+        "themselves. Without it a token gives the role write.",
+        examples=["groups"],
     )
     roles: Roles | None = Field(default=None, description="The values of rolesClaim that stand for each role.")
 

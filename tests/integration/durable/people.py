@@ -3,6 +3,7 @@
 from typing import Any
 
 from executor.embedded.loopback import wait_until
+from executor.jobs.caller import ANYBODY
 from tests.integration.durable.workers import Running
 
 
@@ -23,4 +24,4 @@ async def asks_for(running: Running, name: str, *values: str) -> dict[str, str]:
 
 
 async def resume(running: Running, name: str, answer: Any, key: str | None = None) -> None:
-    await running.service.jobs.resume(name, answer, key)
+    await running.service.jobs.resume(name, answer, ANYBODY, key)

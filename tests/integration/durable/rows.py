@@ -6,17 +6,19 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from executor.ledger.sql import definitions, fragments, people, pods, sweeps, threads, waiting, worker
+from executor.ledger.sql import definitions, fragments, people, pods, sweeps, tenants, threads, waiting, worker
 from executor.postgres.pool import Connection, Pool, connected, fetch, transaction
 
 # Finished jobs with a message each: a tenth of them on one thread, one in a thousand failed, two tenths of one agent.
-# Each has a definition of its own, but for those of the agent.
+# Each has a definition of its own, but for those of the agent. A third and that thread are a large tenant's, some of
+# the oldest a small one's, and the others bear no name.
 FINISHED = """
 INSERT INTO jobs (job_id, thread_id, digest, sequence, status, attempts, epoch, created_at, started_at, finished_at,
-                  agent, definition)
+                  agent, definition, tenant)
 SELECT 'ended-' || n, CASE WHEN n %% 10 = 0 THEN 'long' ELSE 'thread-' || n END, '', n,
        CASE WHEN n %% 1000 = 0 THEN 'failed' ELSE 'completed' END, 1, 1, at, at, at,
-       CASE WHEN n %% 10 IN (4, 5) THEN 'asked' END, CASE WHEN n %% 10 IN (4, 5) THEN 'one' ELSE 'own-' || n END
+       CASE WHEN n %% 10 IN (4, 5) THEN 'asked' END, CASE WHEN n %% 10 IN (4, 5) THEN 'one' ELSE 'own-' || n END,
+       CASE WHEN n %% 10 = 0 OR n %% 3 = 0 THEN 'large' WHEN n > %(finished)s - 20 THEN 'small' END
 FROM generate_series(1, %(finished)s) AS n, LATERAL (SELECT now() - n * interval '1 second') AS ended (at)
 """
 # The last use of half of them was long ago, as far as anybody looked; a tenth of these no job names any more.
@@ -80,8 +82,11 @@ UNION ALL SELECT 'made-' || n, NULL, NULL, now(), false FROM generate_series(1, 
 
 VERBS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
 # Lists are below, with their filters.
-PARTS = {name for name in vars(fragments) if name.isupper()} | {"LIST", "KEEP_GIVEN", "MARKED", "SEARCH", "COUNT"}
+PARTS = {name for name in vars(fragments) if name.isupper()} | {
+    "LIST", "PAGE", "OF_THREAD", "KEEP_GIVEN", "MARKED", "SEARCH", "COUNT",
+}  # fmt: skip
 
+OWN = "ours"
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PAIR = [None, None]
 TEXTS = ["a", "b"]
@@ -104,6 +109,8 @@ VALUES: dict[str, Any] = {
     "before": 9,
     "gate": None,
     "tried": 1,
+    "tenant": "small",
+    "own": OWN,
     "error": None,
     "result": None,
     "answer": None,
@@ -144,6 +151,7 @@ VALUES: dict[str, Any] = {
     "subjects": TEXTS,
     "heads": ["{}", "{}"],
     "bodies": [b"", b""],
+    "tenants": ["small", "small"],
     "metadata": None,
     "status": "error",
     "metadatas": PAIR,
@@ -157,8 +165,8 @@ VALUES: dict[str, Any] = {
 
 # What lists are asked with: each finds nothing, or only what is far behind all that is newer.
 LISTED: list[dict[str, Any]] = [
-    {"status": status, **whose, "since": since, "until": until, "before": before}
-    for status, whose, since, until, before in itertools.product(
+    {"status": status, **whose, "since": since, "until": until, "before": before, "tenant": tenant}
+    for status, whose, since, until, before, tenant in itertools.product(
         [None, "completed", "failed", "cancelled", "parked"],
         [
             {},
@@ -171,6 +179,7 @@ LISTED: list[dict[str, Any]] = [
         [None, TIME],
         [None, TIME],
         [None, TIME],
+        [None, "large", "small", OWN, "nobody"],
     )
 ]
 
@@ -194,12 +203,13 @@ async def fill(pool: Pool, finished: int, waiting: int) -> None:
 
 def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every statement of the ledger and every list: its name, its text and its values."""
-    for module in (worker, waiting, people, sweeps, definitions, pods, threads):
+    for module in (worker, waiting, people, sweeps, definitions, pods, threads, tenants):
         for name, text in _named(module):
             yield name, text, VALUES
     for only in LISTED:
         given = {name: value for name, value in only.items() if value is not None}
-        yield f"LIST {given}", people.listed(given), {**given, "before_id": "x", "limit": 50}
+        text = people.listed(given, own=only["tenant"] == OWN)
+        yield f"LIST {given}", text, {**given, "before_id": "x", "limit": 50, "own": OWN}
     for given, (sort, is_descending) in itertools.product(SEARCHED, PAGES):
         text = threads.searched(given, None, sort, is_descending=is_descending)
         yield f"SEARCH {given} by {sort}", text, {**given, "limit": 50, "offset": 0}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from executor.errors import Rejected
+from executor.jobs.caller import ANYBODY
 from tests.integration.durable.aftermath import at_rest, becomes, state
 from tests.integration.durable.steps import asks, fails, job, until
 from tests.integration.durable.workers import submit, working
@@ -98,7 +99,7 @@ async def test_a_job_is_cancelled_once_whatever_it_does(place, steps, name, when
         await place.publish(job(name, "thread" + name))
         await becomes(place, name, "queued" if when == "retrying" else when)
         if how == "service":
-            await asyncio.gather(one.service.jobs.cancel(name), two.service.jobs.cancel(name))
+            await asyncio.gather(one.service.jobs.cancel(name, ANYBODY), two.service.jobs.cancel(name, ANYBODY))
         else:
             await place.client.publish(place.names.subject("cancel", name))
         await becomes(place, name, "cancelled")
@@ -117,7 +118,7 @@ async def test_a_job_over_http_is_cancelled_before_anybody_took_it(place, steps,
             await becomes(place, f"{name}-{n}", "running")
         await submit(running, job(name))
         assert await state(place, name) == "queued"
-        await running.service.jobs.cancel(name)
+        await running.service.jobs.cancel(name, ANYBODY)
         assert await state(place, name) == "cancelled"
         go_on.set()
         words = await at_rest(place, name)

@@ -9,6 +9,7 @@ import pytest
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
+from executor.jobs.caller import ANYBODY
 from tests.integration.durable.aftermath import at_rest, becomes
 from tests.integration.durable.steps import asks, job
 from tests.integration.durable.workers import working
@@ -26,12 +27,12 @@ async def test_an_interrupted_job_goes_on_with_its_answer_and_may_ask_again(plac
         await place.publish(job(after, name))
         await becomes(place, after, "parked")
         assert questions(await running.resources.register.job(name)) == ["one?"]
-        await running.service.jobs.resume(name, "first")
+        await running.service.jobs.resume(name, "first", ANYBODY)
         await wait_until("it asks again", lambda: has_asked(place, name, 2))
         await becomes(place, name, "interrupted")
-        await running.service.jobs.resume(name, "second")
+        await running.service.jobs.resume(name, "second", ANYBODY)
         with pytest.raises(NotAsked):
-            await running.service.jobs.resume(name, "too late")
+            await running.service.jobs.resume(name, "too late", ANYBODY)
         assert await at_rest(place, name, after) == {name: "completed", after: "completed"}
     facts = await place.facts(name)
     assert facts[-1].data["result"]["final_state"]["done"] == ["a", "b=first+second", "c"]
@@ -55,13 +56,13 @@ async def test_an_answer_is_never_given_to_the_question_after_it(place, steps, n
     [before] = await place.rows("SELECT result::text FROM jobs")
     lost = asyncio.Event()
     async with working(place.environment, steps.graph(), parts=losing(lost)) as running:
-        await running.service.jobs.resume(name, "first")
+        await running.service.jobs.resume(name, "first", ANYBODY)
         await lost.wait()
     async with working(place.environment, steps.graph()) as running:
         await becomes(place, name, "interrupted")
         [now] = await place.rows("SELECT result::text FROM jobs")
         assert ("one?" in before["result"], "two?" in now["result"]) == (True, True)
-        await running.service.jobs.resume(name, "second")
+        await running.service.jobs.resume(name, "second", ANYBODY)
         assert await at_rest(place, name) == {name: "completed"}
     [told] = await place.terminal()
     assert told.data["result"]["final_state"]["done"] == ["a", "b=first+second", "c"]

@@ -8,7 +8,7 @@ import pytest
 from executor.embedded.loopback import wait_until
 from executor.errors import TryAgain
 from executor.jobs.agents import UNRESOLVED, Resolved
-from executor.jobs.job import JobFilter, Submission
+from executor.jobs.job import JobFilter, Submission, Taken
 from executor.ledger import Definitions
 from executor.ledger.definitions import Keeping
 from tests.integration.durable.lab import message
@@ -88,7 +88,7 @@ async def test_what_is_not_written_with_a_refused_batch_is_written_with_the_next
     what = resolved(lab, "what")
     await lab.begin("taken")
     good = Submission(lab.identity("good"), message(f"{lab.id('good')}:execute"), resolved=what)
-    assert await lab.register.queue([good, Submission(lab.identity("taken", "other"), message("never"))]) == 1
+    assert await lab.register.queue([good, Submission(lab.identity("taken", "other"), message("never"))]) == Taken(1)
     assert await kept(lab, what) is None
     assert await lab.register.queue([good]) is None
     assert await kept(lab, what) is not None

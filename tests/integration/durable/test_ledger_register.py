@@ -8,7 +8,7 @@ import pytest
 
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Applicant, Blocked, Finished, JobFilter, Submission, Waiting
+from executor.jobs.job import Applicant, Blocked, Finished, JobFilter, Submission, Taken, Waiting
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ async def test_jobs_are_queued_all_or_none(lab):
     orders = [Submission(lab.identity(name), message(f"{lab.id(name)}:execute")) for name in ("a", "b")]
     taken = Submission(lab.identity("a", content="other"), message("never"))
     assert await lab.register.queue(orders[:1]) is None
-    assert await lab.register.queue([orders[1], taken]) == 1
+    assert await lab.register.queue([orders[1], taken]) == Taken(1)
     assert await lab.register.job(lab.id("b")) is None
     assert await lab.register.queue(orders) is None
     assert await lab.states("a", "b") == ["queued", "queued"]
@@ -58,7 +58,7 @@ async def test_jobs_that_are_queued_at_the_same_moment_share_a_commit_and_no_ref
     orders = [order(lab, name) for name in "abcd"]
     wrong = [order(lab, "taken", "other"), order(lab, "a", "other")]
     found = await asyncio.gather(*(lab.register.queue([each]) for each in [*orders, *wrong, *orders]))
-    assert found == [None] * 4 + [0, 0] + [None] * 4
+    assert found == [None] * 4 + [Taken(0)] * 2 + [None] * 4
     assert await lab.states(*"abcd") == ["queued"] * 4
     assert [await lab.promised(name) for name in "abcd"] == [
         [{"id": f"{lab.id(name)}:execute", "marked": False}] for name in "abcd"
@@ -84,12 +84,12 @@ async def test_an_id_may_come_twice_in_a_batch_if_it_is_the_same_job(lab, conten
     await lab.register.queue([order(lab, "a")])
     batch = [order(lab, "b"), *(order(lab, "a", content) for content in contents)]
     found = await lab.register.queue(batch)
-    assert found == (None if conflict is None else conflict + 1)
+    assert found == (None if conflict is None else Taken(conflict + 1))
     assert (await lab.register.job(lab.id("b")) is None) == (conflict is not None)
 
 
 async def test_a_batch_that_names_an_id_twice_for_two_jobs_is_not_taken_at_all(lab):
-    assert await lab.register.queue([order(lab, "b"), order(lab, "a"), order(lab, "a", "other")]) == 2
+    assert await lab.register.queue([order(lab, "b"), order(lab, "a"), order(lab, "a", "other")]) == Taken(2)
     assert [await lab.register.job(lab.id(name)) for name in "ab"] == [None, None]
 
 
@@ -201,7 +201,7 @@ async def put_in(lab, name, *, waiting=False):
     said = await lab.register.replace(
         Submission(lab.identity(name, placed=False), message(f"{lab.id(name[0])}:execute")), say, waiting=waiting
     )
-    return said and (said.job_id, said.called is not None)
+    return said if isinstance(said, Taken) else (said.job_id, said.called is not None)
 
 
 @pytest.mark.parametrize("waiting", [True, False])
@@ -232,7 +232,7 @@ async def test_jobs_that_have_not_begun_are_spared(lab):
 async def test_a_job_whose_id_is_taken_takes_nobodys_place(lab):
     await lab.finish(await lab.begin("a@t"), "interrupted", kept=lab.origin("a"))
     await lab.register.queue([Submission(lab.identity("b", "other", placed=False), message("other"))])
-    assert await put_in(lab, "b@t") is None
+    assert await put_in(lab, "b@t") == Taken(0)
     assert await lab.states("a", "b") == ["interrupted", "queued"]
 
 

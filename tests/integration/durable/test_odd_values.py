@@ -10,6 +10,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
+from executor.jobs.caller import ANYBODY
 from tests.integration.durable.aftermath import at_rest, becomes
 from tests.integration.durable.steps import job
 from tests.integration.durable.workers import working
@@ -88,7 +89,7 @@ async def test_a_question_and_its_answer_may_hold_half_a_surrogate_pair(place, n
         assert asked.result is not None
         kept = WHOLE.replace("\ufffd", "?")  # as LangGraph keeps it in the checkpoint, which is what is told
         assert [each["value"] for each in asked.result["interrupts"]] == [{"sure?": kept, "picture": "/w=="}]
-        await running.service.jobs.resume(name, HALF)
+        await running.service.jobs.resume(name, HALF, ANYBODY)
         assert await at_rest(place, name) == {name: "completed"}
     [fact] = await place.terminal()
     assert fact.data["result"]["final_state"]["text"] == WHOLE

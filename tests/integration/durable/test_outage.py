@@ -15,6 +15,7 @@ from langgraph.graph import START, StateGraph
 from executor.embedded.loopback import wait_until
 from executor.embedded.model import Model
 from executor.jobs import gate
+from executor.jobs.caller import ANYBODY
 from tests.integration.durable.aftermath import at_rest, becomes
 from tests.integration.durable.steps import Steps, fails, job
 from tests.integration.durable.workers import working
@@ -183,7 +184,7 @@ async def test_a_limit_of_steps_counts_across_answers(place: World, name: str) -
             await wait_until("it asks or ends", lambda: rests(place, name))
             if not await becomes_asking(place, name):
                 break
-            await running.service.jobs.resume(name, "yes")
+            await running.service.jobs.resume(name, "yes", ANYBODY)
             answers += 1
         assert await at_rest(place, name) == {name: "failed"}
     assert answers <= 8, "two more than the limit at most: LangGraph takes so many steps at each resume"

@@ -266,7 +266,7 @@ class Stress:
         async with lock:
             while not isinstance(claim := await self.lab.claim(name), Claim):
                 await self.pause()
-                if isinstance(claim, Finished):
+                if isinstance(claim, Finished) or (isinstance(claim, Busy) and claim.after):
                     return  # it was woken after all, as it was written down
                 if claim == Blocked() and await self.lab.park(name):
                     return

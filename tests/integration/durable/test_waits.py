@@ -13,6 +13,7 @@ from executor.api import waits
 from executor.api.waits import Waits
 from executor.embedded.loopback import HOST, free_port, wait_until
 from executor.embedded.nats import Nats
+from executor.jobs.caller import ANYBODY
 from executor.settings import Settings
 from tests import rig
 from tests.integration.durable.aftermath import at_rest, becomes
@@ -97,7 +98,7 @@ async def test_who_waits_is_told_where_the_job_ends_and_at_every_other_pod(place
         await wait_until("all run", lambda: all_begun(steps, names.values(), "a"))
         ready.set()
         await wait_until("it runs on", lambda: all_begun(steps, [names["cancelled"]], "ab"))
-        await here.cancel(names["cancelled"])
+        await here.cancel(names["cancelled"], ANYBODY)
         assert await statuses(tasks) == [*names] * 2
 
 
@@ -126,7 +127,7 @@ async def test_a_job_that_waits_and_is_cancelled_at_one_pod_has_ended_at_all(pla
         await becomes(place, name, "parked")
         here = running.service.jobs
         tasks = [*await waiting(there, name), *await waiting(here.waits, name)]
-        await here.cancel(name)
+        await here.cancel(name, ANYBODY)
         assert await statuses(tasks) == ["cancelled"] * 2
 
 

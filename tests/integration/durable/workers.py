@@ -25,6 +25,7 @@ from executor.broker import broker as taking
 from executor.broker.layout import layout
 from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
+from executor.jobs.caller import ANYBODY
 from executor.jobs.events import parse
 from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
 from executor.ledger.sql import sweeps as sql
@@ -193,7 +194,7 @@ async def working(
 async def submit(running: Running, body: Mapping[str, Any]) -> None:
     """As `POST /` does it."""
     raw = json.dumps(body).encode()
-    await running.service.jobs.submit([SubmittedJob(parse(STRUCTURED, raw), STRUCTURED, raw)])
+    await running.service.jobs.submit([SubmittedJob(parse(STRUCTURED, raw), STRUCTURED, raw)], ANYBODY)
 
 
 class OneGraph(Agents):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from contract import Env
 from executor.environment import host_alone
 from executor.errors import Misconfigured
-from executor.settings import NatsSettings, PostgresSettings, Settings
+from executor.issuers import Issuer, RoleValues
+from executor.settings import AccessSettings, NatsSettings, PostgresSettings, Settings
 
 REQUIRED = {
     "NATS_URL": "nats://nats.nats.svc:4222",
@@ -160,13 +161,78 @@ def test_a_wrong_variable_is_named_without_its_value(name, value, words):
     assert complaint(REQUIRED | {name: value}) == f"{name} is wrong: {words}"
 
 
+ISSUER = {"issuer": "https://login.example", "audience": "agent-executor", "jwks": "https://login.example/keys"}
+
+
+def said(*issuers):
+    return {"EXECUTOR_AUTH": json.dumps(issuers)}
+
+
+def test_no_issuers_are_no_issuers():
+    assert [AccessSettings.read(these).issuers for these in ({}, {"EXECUTOR_AUTH": ""}, said())] == [()] * 3
+    assert AccessSettings.read({"EXECUTOR_TENANT": "ours"}).own_tenant is None
+    assert AccessSettings.read(said(ISSUER)).own_tenant == ""
+
+
+def test_issuers_are_read_from_json():
+    values = {"read": ["viewers"], "write": [], "admin": ["operators"]}
+    named = {**ISSUER, "jwks": "/etc/agent-executor/auth/keys/jwks.json", "roles_claim": "groups", "roles": values}
+    first, second = AccessSettings.read(said(ISSUER, {**named, "tenant_claim": "team"})).issuers
+    assert first == Issuer(
+        issuer="https://login.example",
+        audience="agent-executor",
+        jwks="https://login.example/keys",
+        tenant_claim="kubernetes.io.namespace",
+        roles_claim=None,
+        roles=None,
+    )
+    assert (second.tenant_claim, second.roles_claim) == ("team", "groups")
+    assert second.roles == RoleValues(read=("viewers",), write=(), admin=("operators",))
+
+
+NO_CLAIM = "roles_claim is required where there are roles: it says which claim has their values"
+LOCATED = "must be a URL of http or https without credentials, or the path of a file from the root"
+
+
+@pytest.mark.parametrize(
+    ("auth", "complaints"),
+    [
+        ("{", "EXECUTOR_AUTH is wrong: value error, must be a JSON list of issuers"),
+        ("{}", "EXECUTOR_AUTH is wrong: value error, must be a JSON list of issuers"),
+        ("null", "EXECUTOR_AUTH is wrong: value error, must be a JSON list of issuers"),
+        ("[" * 100_000, "EXECUTOR_AUTH is wrong: value error, must be a JSON list of issuers"),
+        ('[{"issuer": "i"}]', "EXECUTOR_AUTH[0].audience is missing; EXECUTOR_AUTH[0].jwks is missing"),
+        (json.dumps([ISSUER | {"jwks": "keys.json"}]), f"EXECUTOR_AUTH[0].jwks is wrong: value error, {LOCATED}"),
+        (
+            json.dumps([ISSUER | {"jwks": "https://me:p@ss@x"}]),
+            f"EXECUTOR_AUTH[0].jwks is wrong: value error, {LOCATED}",
+        ),
+        (json.dumps([ISSUER | {"jwks": "file:///x"}]), f"EXECUTOR_AUTH[0].jwks is wrong: value error, {LOCATED}"),
+        (
+            json.dumps([ISSUER, ISSUER | {"roles_claim": "g", "roles": {"owner": ["x"]}}]),
+            "EXECUTOR_AUTH[1].roles.owner is wrong: extra inputs are not permitted",
+        ),
+        (
+            json.dumps([ISSUER | {"roles": {"read": ["x"]}}]),
+            f"EXECUTOR_AUTH[0] is wrong: value error, {NO_CLAIM}",
+        ),
+        (
+            json.dumps([ISSUER | {"audience": ""}]),
+            "EXECUTOR_AUTH[0].audience is wrong: string should have at least 1 character",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_issuer_is_said_with_its_path(auth, complaints):
+    assert complaint({"EXECUTOR_AUTH": auth}, AccessSettings) == complaints
+
+
 def test_a_wrong_secret_is_not_repeated():
     assert "p@ss" not in complaint(REQUIRED | {"PORT": "p@ss"})
     assert "p@ss" not in repr(Settings.read(REQUIRED))
 
 
 def test_a_variable_that_is_not_known_stops_nothing():
-    assert Settings.read(REQUIRED | {"EXECUTOR_AUTH": "[]", "EXECUTOR_TO_COME": "x"}) == Settings.read(REQUIRED)
+    assert Settings.read(REQUIRED | {"EXECUTOR_TO_COME": "x"}) == Settings.read(REQUIRED)
 
 
 def test_a_group_reads_its_own_variables_only():
@@ -176,13 +242,9 @@ def test_a_group_reads_its_own_variables_only():
     assert NatsSettings.read(REQUIRED | {"PORT": "wrong"}).consumer == "workers"
 
 
-# What the function tells already, and the service does not heed yet.
-UNREAD = {"EXECUTOR_AUTH"}
-
-
 def test_every_variable_is_in_the_contract_and_the_other_way_round():
     variables = Settings.variables()
-    assert {str(name) for name in Env} - UNREAD <= set(variables) <= {str(name) for name in Env}
+    assert {str(name) for name in Env} <= set(variables) <= {str(name) for name in Env}
     assert {name for name, required in variables.items() if required} == set(REQUIRED)
 
 

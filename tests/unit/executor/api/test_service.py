@@ -11,6 +11,7 @@ from executor.api.service import IdTaken, JobService, NotKnownYet
 from executor.api.state import State
 from executor.errors import TryAgain
 from executor.jobs.agents import Resolved
+from executor.jobs.caller import ANYBODY
 from executor.jobs.envelope import Invalid
 from executor.jobs.job import Message, Origin
 from executor.jobs.outcomes import Outcomes
@@ -36,7 +37,7 @@ def request(service, job_id="j", **changes):
 
 
 async def test_a_job_is_written_down_before_it_is_published_and_marked(world, service):
-    await service.submit([request(service)])
+    await service.submit([request(service)], ANYBODY)
     assert world.journal == [("publish", "j:execute"), ("mark", "j:execute")]
     stored = world.broker.stored["j:execute"]
     assert (stored.subject, stored.body) == ("agent.execute.http", event())
@@ -48,11 +49,11 @@ async def test_a_field_that_a_pod_does_not_know_is_not_taken_yet(world, service,
     world.pods.unknown = {field}
     batch = [request(service), request(service, "new", metadata={"by": "me"}, checkpoint_id="c1")]
     with pytest.raises(NotKnownYet):
-        await service.submit(batch)
+        await service.submit(batch, ANYBODY)
     assert world.journal == []
-    await service.submit(batch[:1])  # which has none that is new
+    await service.submit(batch[:1], ANYBODY)  # which has none that is new
     world.pods.unknown = set()
-    await service.submit(batch)
+    await service.submit(batch, ANYBODY)
 
 
 async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(world, service):
@@ -73,21 +74,21 @@ async def test_a_field_that_is_not_taken_yet_is_named_with_when_to_come_again(wo
 
 async def test_a_broker_that_is_away_keeps_nobody_from_being_told_yes(world, service):
     world.broker.down = True
-    await service.submit([request(service)])
+    await service.submit([request(service)], ANYBODY)
     assert [message.id for message in world.ledger.unmarked()] == ["j:execute"]
 
 
 async def test_a_ledger_that_is_away_takes_nothing(world, service):
     world.ledger.down = {"queue"}
     with pytest.raises(TryAgain):
-        await service.submit([request(service)])
+        await service.submit([request(service)], ANYBODY)
     assert world.broker.stored == {}
 
 
 async def test_what_a_name_means_is_written_down_with_the_job(world, service):
     world.agents.named["support"] = Resolved("support", "digest", "{}")
     asked = await service.accept(request(service, agent_definition={"agent": "support"}))
-    await service.submit([asked])
+    await service.submit([asked], ANYBODY)
     assert world.ledger.rows["j"].resolved == Resolved("support", "digest")
     assert (await world.ledger.job("j")).agent == "support"
 
@@ -96,16 +97,16 @@ async def test_a_name_is_taken_once_every_pod_knows_of_names(world, service):
     world.agents.named["support"] = Resolved("support")
     world.pods.unknown = {"agent_definition.agent"}
     with pytest.raises(NotKnownYet, match=r"data\.agent_definition\.agent: a pod of an earlier release is still there"):
-        await service.submit([request(service, agent_definition={"agent": "support"})])
+        await service.submit([request(service, agent_definition={"agent": "support"})], ANYBODY)
     for name, known in {"a": {"nodes": [{"id": "a"}], "agent": "support"}, "b": {"graph": "support"}}.items():
-        await service.submit([request(service, name, agent_definition=known)])
+        await service.submit([request(service, name, agent_definition=known)], ANYBODY)
 
 
 async def test_an_id_with_other_content_takes_nothing_and_says_which(world, service):
-    await service.submit([request(service, "taken")])
+    await service.submit([request(service, "taken")], ANYBODY)
     batch = [request(service, "good"), request(service, "taken", input_payload={"other": 1})]
     with pytest.raises(IdTaken, match="'taken' belongs to a job with other content") as caught:
-        await service.submit(batch)
+        await service.submit(batch, ANYBODY)
     assert caught.value.index == 1
     assert await world.ledger.job("good") is None
 
@@ -115,7 +116,7 @@ async def test_what_is_too_large_for_a_message_is_kept_and_a_small_one_asks_for_
     """Headers count too."""
     large = event(input_payload={"x": "x" * (body - len(event()))})
     headers = {"content-type": "application/cloudevents+json", "ce-note": "x" * note}
-    await service.submit([service.read(headers, large)])
+    await service.submit([service.read(headers, large)], ANYBODY)
     assert list(world.broker.stored) == ["j:wake:0"]
     assert world.ledger.rows["j"].kept == Origin("j", "agent.execute.http", headers, large)
 
@@ -131,7 +132,7 @@ def test_an_event_that_makes_no_job_is_refused(service):
 
 
 async def test_who_waits_gets_the_job_once_it_has_ended(world, service):
-    await service.submit([request(service)])
+    await service.submit([request(service)], ANYBODY)
     waiting = asyncio.create_task(service.wait("j", 10))
     await world.process(world.delivery())
     job = await waiting
@@ -139,15 +140,15 @@ async def test_who_waits_gets_the_job_once_it_has_ended(world, service):
 
 
 async def test_who_waits_too_short_gets_nothing(service):
-    await service.submit([request(service)])
+    await service.submit([request(service)], ANYBODY)
     assert await service.wait("j", 0.01) is None
 
 
 async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worker(world, service):
-    await service.submit([request(service, "waits"), request(service, "runs")])
+    await service.submit([request(service, "waits"), request(service, "runs")], ANYBODY)
     await world.claimed("runs")
-    await service.cancel("waits")
-    await service.cancel("runs")
+    await service.cancel("waits", ANYBODY)
+    await service.cancel("runs", ANYBODY)
     assert world.told("waits:cancelled") == {"job_id": "waits"}
     assert world.broker.called_off == ["runs"]
     assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
@@ -158,17 +159,17 @@ async def test_a_job_that_waits_is_cancelled_here_and_one_that_runs_by_its_worke
 async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_was(world, service):
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     kept = event("waits", attributes={"traceparent": traceparent})
-    await service.submit([service.read({"content-type": "application/cloudevents+json"}, kept)])
+    await service.submit([service.read({"content-type": "application/cloudevents+json"}, kept)], ANYBODY)
     world.ledger.rows["waits"].kept = Origin("waits", "agent.execute.http", {}, kept)
-    await service.cancel("waits")
+    await service.cancel("waits", ANYBODY)
     said = json.loads(world.broker.stored["waits:cancelled"].body)
     assert said["traceparent"] == traceparent
 
 
 async def test_a_job_in_place_of_one_that_waits_tells_that_it_was_cancelled(world, service):
-    await service.submit([request(service, "waits", thread_id="t")])
+    await service.submit([request(service, "waits", thread_id="t")], ANYBODY)
     world.ledger.rows["waits"].status = "interrupted"
-    await service.submit_instead(request(service, "new", thread_id="t"), waiting=True)
+    await service.submit_instead(request(service, "new", thread_id="t"), ANYBODY, waiting=True)
     assert world.told("waits:cancelled") == {"job_id": "waits"}
     assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
         ("waits", "end", {"status": "cancelled"})
@@ -177,21 +178,23 @@ async def test_a_job_in_place_of_one_that_waits_tells_that_it_was_cancelled(worl
 
 
 async def test_a_job_in_place_of_one_that_runs_has_its_worker_told(world, service):
-    await service.submit([request(service, "runs", thread_id="t")])
+    await service.submit([request(service, "runs", thread_id="t")], ANYBODY)
     world.ledger.rows["runs"].status = "running"
-    await service.submit_instead(request(service, "spares", thread_id="t"), waiting=True)
+    await service.submit_instead(request(service, "spares", thread_id="t"), ANYBODY, waiting=True)
     assert world.broker.called_off == []
-    await service.submit_instead(request(service, "new", thread_id="t"), waiting=False)
+    await service.submit_instead(request(service, "new", thread_id="t"), ANYBODY, waiting=False)
     assert world.broker.called_off == ["runs"]
     assert "new:execute" in world.broker.stored
 
 
 async def test_a_job_that_is_refused_takes_nobodys_place(world, service):
-    await service.submit([request(service, "waits", thread_id="t"), request(service, "taken")])
+    await service.submit([request(service, "waits", thread_id="t"), request(service, "taken")], ANYBODY)
     world.ledger.rows["waits"].status = "interrupted"
     with pytest.raises(IdTaken):
-        await service.submit_instead(request(service, "taken", thread_id="t"), waiting=True)
+        await service.submit_instead(request(service, "taken", thread_id="t"), ANYBODY, waiting=True)
     world.pods.unknown = {"metadata"}
     with pytest.raises(NotKnownYet):
-        await service.submit_instead(request(service, "new", thread_id="t", metadata={"by": "me"}), waiting=True)
+        await service.submit_instead(
+            request(service, "new", thread_id="t", metadata={"by": "me"}), ANYBODY, waiting=True
+        )
     assert (await world.ledger.job("waits")).status == "interrupted"

@@ -1,0 +1,1 @@
+DROP INDEX jobs_of_tenant, jobs_of_tenant_by_status, jobs_of_tenant_by_agent, jobs_of_tenant_by_agent_and_status;

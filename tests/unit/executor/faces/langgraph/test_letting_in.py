@@ -29,7 +29,7 @@ def answering(authentication):
     faces = routers(Face(state))
     app = application(state, faces, [ORIGIN])
     paths = [
-        (method, route.path_format.replace("{", "").replace("}", "").replace(":path", ""))
+        (method, str(route.path_format).replace("{", "").replace("}", "").replace(":path", ""))
         for face in faces
         for route in iter_route_contexts(face.routes)
         for method in sorted(route.methods or ())

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -51,7 +52,8 @@ def with_memory(graph):
 
 async def ours(graph, given, *modes, subgraphs=False):
     """What our entries of the run make."""
-    frames, made = Frames("r", "t", frozenset(modes), subgraphs), []
+    frames = Frames("r", "t", frozenset(modes), subgraphs)
+    made: list[Any] = []
     parts = graph.astream(given, THERE, stream_mode=MODES, subgraphs=True, version="v2")
     async for part in parts:
         for kind, node, data, ns in entry_bodies(part):
@@ -105,10 +107,10 @@ def slim(value):
 @pytest.mark.parametrize("make", [saying, adding])
 async def test_messages_are_those_of_the_graph(make):
     given = {"messages": [HumanMessage("Add.")]}
-    theirs = defaultdict(str)
+    theirs: dict[str, str] = defaultdict(str)
     async for message, _ in make().astream(given, THERE, stream_mode="messages"):
         theirs[message.id if message.type != "tool" else message.tool_call_id] += message.content
-    told = defaultdict(str)
+    told: dict[str, str] = defaultdict(str)
     for _, (message, _) in await ours(make(), given, "messages-tuple"):
         told[message["id"] if message["type"] != "tool" else message["tool_call_id"]] += message["content"]
     assert told == theirs

@@ -28,7 +28,7 @@ async function until(word, is, patience = 20000) {
 let page = create(createElement(Page));
 await until("the hook", () => hook);
 const seen = new Set();
-const watch = setInterval(() => seen.add(hook.messages.at(-1)?.text), 2);
+const watch = setInterval(() => seen.add(hook?.messages.at(-1)?.text), 2);
 const begun = hook.submit(JSON.parse(input));
 const asked = [];
 for (const answer of answers) {

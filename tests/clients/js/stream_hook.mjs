@@ -32,8 +32,9 @@ const watch = setInterval(() => seen.add(hook?.messages.at(-1)?.text), 2);
 const begun = hook.submit(JSON.parse(input));
 const asked = [];
 for (const answer of answers) {
-  await until(`question ${asked.length + 1}`, () => hook.interrupts.some((each) => !asked.some((old) => old.id === each.id)));
-  const question = hook.interrupts.find((each) => !asked.some((old) => old.id === each.id));
+  const isNew = (each) => !asked.some((old) => old.id === each.id);
+  await until(`question ${asked.length + 1}`, () => !hook.isLoading && hook.interrupts.some(isNew));
+  const question = hook.interrupts.find(isNew);
   asked.push({ id: question.id, value: question.value });
   if (answer === "reload") {
     page.unmount();

@@ -10,7 +10,7 @@ from typing import Any
 
 from executor.errors import Drained, ExecutorError, TryAgain
 from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
-from executor.jobs.entries import Entry, Place, StreamEntry
+from executor.jobs.entries import BEGINNING, Entry, Place, StreamEntry
 from executor.jobs.job import (
     Claim,
     Completed,
@@ -235,6 +235,12 @@ class FakeEntries:
         self.pages += 1
         following = [entry for entry in self.streams.get(thread_id, []) if entry.place >= place]
         return following[: self.page_length + 1]
+
+    async def last(self, thread_id: str) -> Place:
+        await asyncio.sleep(0)
+        self._must_be_up()
+        stream = self.streams.get(thread_id)
+        return stream[-1].place if stream else BEGINNING
 
     async def news(self, places: Mapping[str, Place], seconds: float) -> dict[str, list[StreamEntry]]:
         await asyncio.sleep(0)

@@ -12,7 +12,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from executor.errors import TryAgain
-from executor.jobs.entries import Place, StreamEntry, as_text, key_of
+from executor.jobs.entries import BEGINNING, Place, StreamEntry, as_text, key_of
 from executor.progress.buffer import Line, Progress
 from executor.settings import DragonflySettings, is_pem
 
@@ -99,6 +99,11 @@ class Reader:
         except (RedisError, OSError, TimeoutError) as error:
             raise _away(error) from error
         return {threads[key]: _entries(entries) for key, entries in answer}
+
+    async def last(self, thread_id: str) -> Place:
+        """The place of the thread's last entry, BEGINNING where it has none; raises TryAgain."""
+        last = _entries(await self._asked(lambda: self._client.xrevrange(key_of(thread_id), count=1)))
+        return last[0].place if last else BEGINNING
 
     async def ended(self, thread_id: str, job_id: str) -> bool:
         """Whether the last entries of the thread say that the job ended; raises TryAgain."""

@@ -15,6 +15,9 @@ class EntryReader(Protocol):
     async def page(self, thread_id: str, place: Place) -> Sequence[StreamEntry]:
         """The entry of the place, if it is still there, and the next that follow."""
 
+    async def last(self, thread_id: str) -> Place:
+        """The place of the thread's last entry, BEGINNING where it has none."""
+
     async def news(self, places: Mapping[str, Place], seconds: float) -> News:
         """The next entries after each thread's place, once any has some or so many seconds are over."""
 

@@ -5,7 +5,7 @@ However many watch, an entry is read once, and the ledger asked only of jobs of 
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import structlog
 
@@ -75,11 +75,10 @@ class Watches:
 
     async def last(self, thread_id: str) -> Place:
         """Where the thread's stream ends now, as far as that can be known."""
-        place = BEGINNING
-        with suppress(TryAgain):
-            while (found := await self._entries.page(thread_id, place)) and found[-1].place > place:
-                place = found[-1].place
-        return place
+        try:
+            return await self._entries.last(thread_id)
+        except TryAgain:
+            return BEGINNING
 
     async def run(self) -> None:
         """Read for all who watch, for ever."""

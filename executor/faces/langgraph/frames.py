@@ -58,12 +58,14 @@ class Frames:
     _streamed: set[str] = field(default_factory=set)
     _complete: dict[str, Any] = field(default_factory=dict)
     _updates: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _asking: set[str] = field(default_factory=set)
 
     def of(self, entry: StreamEntry) -> Iterator[Frame | Look]:
         """The frames that an entry makes."""
         told = Told.of(entry)
         if told.type == "attempt":
             self._updates.clear()
+            self._asking.clear()
             yield self.metadata(int(entry.fields["attempt"]))
         elif not told.ns or self.subgraphs:
             yield from self._of(told)
@@ -95,6 +97,7 @@ class Frames:
             case "node_end":
                 yield from self._node_end(told)
             case "interrupt":
+                self._asking.add(told.ns)
                 yield from self._frame("updates", told, {INTERRUPT: [told.data]})
             case "checkpoint":
                 yield from self._checkpoint(told)
@@ -138,8 +141,9 @@ class Frames:
 
     def _node_end(self, told: Told) -> Iterator[Frame]:
         update = self._updates.pop((told.ns, told.node), None)
-        error = told.data.get("error")
-        if not told.node.startswith("__") and error is None:
+        error, asks = told.data.get("error"), told.ns in self._asking  # a node ends right after what it asks
+        self._asking.discard(told.ns)
+        if not told.node.startswith("__") and error is None and not asks:
             yield from self._frame("updates", told, {told.node: update})
         ended = {"id": told.data["id"], "name": told.node, "error": error, "result": update, "interrupts": []}
         yield from self._frame("tasks", told, ended)

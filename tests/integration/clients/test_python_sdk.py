@@ -3,7 +3,7 @@
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from tests.integration.world import says, unique, writing
+from tests.integration.world import JsonObject, says, unique, writing
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +86,28 @@ async def test_a_question_ends_the_stream_and_its_answer_goes_on_with_the_same_r
     [said] = answered[-2][1]["messages"]
     assert said["content"] == "You said: yes"
     assert (await client.threads.get(thread["thread_id"]))["status"] == "idle"
+
+
+async def test_several_questions_are_answered_at_once_by_their_ids(client):
+    thread = (await client.threads.create())["thread_id"]
+    asked = (await client.runs.wait(thread, "both", input={"said": []}))["__interrupt__"]
+    answers = {each["id"]: each["value"][5:-1] for each in asked}
+    with pytest.raises(UnprocessableEntityError, match="several questions are open"):
+        await client.runs.create(thread, "both", command={"resume": "which?"})
+    values = await client.runs.wait(thread, "both", command={"resume": answers})
+    assert sorted(values["said"]) == ["age age", "name name"]
+
+
+async def test_one_question_after_the_other_each_ends_a_stream(client):
+    thread = (await client.threads.create())["thread_id"]
+    asked = []
+    steps: list[JsonObject] = [{"input": {"said": []}}, {"command": {"resume": "Ada"}}, {"command": {"resume": "36"}}]
+    for more in steps:
+        parts = await told(client.runs.stream(thread, "twice", **more))
+        asked.append([each["value"] for each in parts[-2][1].get("__interrupt__", ())])
+    assert asked == [["Your name?"], ["Your age?"], []]
+    assert parts[-2][1] == {"said": ["name Ada", "age 36"]}
+    assert len(await client.runs.list(thread)) == 1
 
 
 async def test_what_waits_gives_way_to_a_new_input_and_ends_cancelled(client):

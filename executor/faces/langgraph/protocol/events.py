@@ -13,7 +13,7 @@ ROOT: tuple[str, ...] = ()
 
 @dataclass(frozen=True)
 class Event:
-    """Something to tell; `node` is the one that says it, `run` the job that a root's lifecycle is about.
+    """Something to tell; `node` is the one that says it, `run` the job that a root's lifecycle or a question is about.
 
     The data of `values` are read when it is told, at its `checkpoint`; those of a failure, too.
     """
@@ -47,7 +47,7 @@ def id_of(event: Event, place: Place, index: int) -> str:
     The lifecycle of a run has the run in it: that is how clients tell whose it is.
     """
     own = f"{place}.{index}"
-    return f"synth:{quote(event.run, safe='')}:{own}" if event.run else own
+    return f"synth:{quote(event.run, safe='')}:{own}" if event.run and event.method == "lifecycle" else own
 
 
 def place_in(event_id: str) -> Place:

@@ -27,6 +27,7 @@ AT_ONCE = b": here\n\n"  # clients wait for the first bytes before they go on
 HEARTBEAT = b": beat\n\n"
 BEAT_SECONDS = 5.0
 LOOK_BEATS = 6  # of silence before the ledger is asked again
+LOOKS, LOOK_SECONDS = 40, 0.05
 LATEST = 50  # jobs
 FINAL = frozenset({"completed", "failed"})
 KNOWN_THREADS = 1024
@@ -166,6 +167,8 @@ class Telling:
         """The event with what it is told by reference; None where there is nothing to tell."""
         if event.method == "values":
             return await self._with_values(event)
+        if event.method == "input.requested":
+            return event if await self._is_open(event) else None
         if event.method == "lifecycle" and event.namespace == ROOT and event.data["event"] in FINAL:
             if self._wanted.is_watch:
                 self._heard.note(self._thread_id, event.run or "")
@@ -185,6 +188,22 @@ class Telling:
             return None
         self._read[event.namespace] = about["id"]
         return replace(event, data=values)
+
+    async def _is_open(self, event: Event) -> bool:
+        """Whether a question can be answered now: one of several is asked again by a run that goes on with the others.
+
+        The ledger knows of it a moment after the stream.
+        """
+        for _ in range(LOOKS):
+            try:
+                job = await self._register.job(event.run or "")
+            except TryAgain:
+                return True
+            if job is None or job.status != "running":
+                asked = (job and job.result and job.result.get("interrupts")) or ()
+                return event.data["interrupt_id"] in {each["id"] for each in asked}
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
 
     async def _with_error(self, event: Event) -> Event:
         try:

@@ -130,7 +130,7 @@ class Translation:
         self.asked.add(data["id"])
         question = {"interrupt_id": data["id"], "value": data.get("value"), "payload": data.get("value")}
         yield from self._stands(is_first=is_first)
-        yield Event("input.requested", namespace, question)
+        yield Event("input.requested", namespace, question, run=entry.job)
         if is_first:
             yield Event("lifecycle", ROOT, {"event": "interrupted"}, run=entry.job)
 

@@ -141,6 +141,15 @@ def test_a_question_is_an_update():
     assert frames(entry("interrupt", asked), modes=["updates"]) == [Frame("updates", {"__interrupt__": [asked]})]
 
 
+def test_a_node_that_asks_has_no_update():
+    entries = [
+        entry("interrupt", {"id": "i1", "value": 1}),
+        entry("node_end", {"id": "1", "error": None}, "ask"),
+        entry("node_end", {"id": "2", "error": None}, "other"),
+    ]
+    assert frames(*entries, modes=["updates"])[1:] == [Frame("updates", {"other": None})]
+
+
 def test_graphs_inside_are_told_of_by_their_namespace_where_that_is_asked_for():
     inside = [
         entry("custom", 1, "tools/x", ns="tools:1|x:2"),

@@ -28,6 +28,7 @@ class World:
 
     pages: list[list[StreamEntry]]
     jobs_known: list[Job] = field(default_factory=list)
+    looks: list[Job] = field(default_factory=list)
     current_checkpoint: str | None = None
     down: bool = False
     read: list[str] = field(default_factory=list)
@@ -41,7 +42,9 @@ class World:
         return page
 
     async def job(self, job_id):
-        return next(job for job in self.jobs_known if job.job_id == job_id)
+        if self.looks:
+            return self.looks.pop(0)
+        return next((job for job in self.jobs_known if job.job_id == job_id), None)
 
     async def jobs(self, limit, only):
         assert (limit, only.thread_id) == (50, "t")
@@ -70,6 +73,7 @@ def job(name, status, **result):
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
     monkeypatch.setattr(telling, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(telling, "LOOK_SECONDS", 0)
 
 
 async def told(world, channels=ALL, begin=Beginning(BEGINNING), heard=None, beats=1):  # noqa: B008 - it is frozen
@@ -141,14 +145,22 @@ async def test_the_entries_of_runs_that_are_over_are_passed_over():
 
 
 async def test_a_question_that_was_answered_in_what_is_read_again_is_not_asked():
-    world = World([[begins(1), asks(2, "i")], [begins(3), asks(4, "k")], []])
+    asking = job("j", "interrupted", interrupts=[{"id": "k", "value": "Sure?"}])
+    world = World([[begins(1), asks(2, "i")], [begins(3), asks(4, "k")], []], [asking])
     question = QUESTION[1] | {"interrupt_id": "k"}
     assert await told(world, RUN) == [RUNNING, RUNNING, ("input.requested", question), PAUSED]
 
 
-async def test_later_a_question_is_told_at_once():
-    world = World([[], [begins(1), asks(2, "i")], [begins(3), ends(4)]])
+async def test_later_a_question_is_told_once_the_ledger_knows_it():
+    running, asking = job("j", "running"), job("j", "interrupted", interrupts=[{"id": "i", "value": "Sure?"}])
+    world = World([[], [begins(1), asks(2, "i")], [begins(3), ends(4)]], looks=[running, running, asking])
     assert await told(world, RUN) == [RUNNING, QUESTION, PAUSED, RUNNING, COMPLETED]
+
+
+async def test_a_question_that_is_asked_again_and_answered_already_is_not_told():
+    """Of two that were asked at once the second was answered before the run had gone on with the first."""
+    world = World([[], [begins(1), asks(2, "i"), begins(3), ends(4)]], [job("j", "queued")])
+    assert QUESTION not in await told(world, RUN)
 
 
 async def test_who_comes_again_is_told_from_there_and_a_message_goes_on_where_it_was():

@@ -9,14 +9,17 @@ from importlib.metadata import version
 import structlog
 
 from executor.agents.agents import Agents
+from executor.agents.states import StateReader
 from executor.api.service import JobService
 from executor.api.waits import Waits
 from executor.broker import Broker
 from executor.checkpoints import Savers
 from executor.errors import TryAgain
+from executor.faces.langgraph.face import Desk
+from executor.faces.langgraph.states import States
 from executor.jobs.job import FEATURES
 from executor.jobs.outcomes import Outcomes
-from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
 from executor.progress import Progress, Reader
 from executor.settings import Settings
 from executor.telemetry import Metrics
@@ -54,6 +57,7 @@ class Resources:
     sweeps: Sweeps
     definitions: Definitions
     pods: Pods
+    threads: Threads
 
 
 class Service:
@@ -87,6 +91,9 @@ class Service:
             self._waits,
             accepted,
         )
+        reader = StateReader(agents.graph, resources.savers.reading)
+        states = States(resources.threads, resources.definitions, reader)
+        self.desk = Desk(self.jobs, resources.threads, states, resources.savers.forget, agents)
         thread_order = ThreadOrder(resources.broker, resources.room, accepted)
         admission = Admission(
             ledger=resources.ledger,

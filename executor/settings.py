@@ -26,6 +26,7 @@ Host = Annotated[Word, AfterValidator(host_alone)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
 FailpointName = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
 DAY = 86_400.0
+ORIGINS = r"^(\s*(\*|https?://[^/,\s]+)\s*(,|$))*$"  # RFC 6454, section 6.2
 ACK_WAIT = 15.0  # seconds until the broker gives an unheard-of message to somebody else; promised, so no setting
 # In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
 Age = Annotated[float, Field(ge=600)]
@@ -213,6 +214,8 @@ class ServiceSettings(Group):
     """Where the HTTP API listens."""
     watchers: Annotated[int, Field(ge=0)] = Field(2000, validation_alias=Env.EXECUTOR_WATCHERS)
     """How many may follow jobs at a pod at the same time; whoever comes then is told to come again, with a 503."""
+    cors: Annotated[str, Field(pattern=ORIGINS)] = Field("", validation_alias=Env.EXECUTOR_CORS_ORIGINS)
+    """Origins whose pages in a browser may ask, separated by commas: `https://chat.example.com`, or `*` for any."""
     more_types: str = Field("", validation_alias=Env.EXECUTOR_ACCEPTED_TYPES)
     """Types of events beside `io.bizmatters.agent.execute` that are jobs, separated by commas."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
@@ -229,9 +232,14 @@ class ServiceSettings(Group):
     """For tests: where in a job's path the process kills itself."""
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins whose pages may ask."""
+        return _words(self.cors)
+
+    @property
     def accepted_types(self) -> frozenset[str]:
         """The types of events that are jobs."""
-        return frozenset({EXECUTE_TYPE, *(word.strip() for word in self.more_types.split(",") if word.strip())})
+        return frozenset({EXECUTE_TYPE, *_words(self.more_types)})
 
 
 class Settings(ServiceSettings):
@@ -282,6 +290,10 @@ class Settings(ServiceSettings):
     def variables(cls) -> dict[str, bool]:
         """The environment variables of all groups, and whether each is required."""
         return {name: required for _, group in cls.groups() for name, required in group.variables().items()}
+
+
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in listed.split(",") if word.strip())
 
 
 def scrubbed(text: str, secrets: Iterable[str]) -> str:

@@ -32,8 +32,15 @@ const watch = setInterval(() => seen.add(hook?.messages.at(-1)?.text), 2);
 const begun = hook.submit(JSON.parse(input));
 const asked = [];
 for (const answer of answers) {
-  await until(`question ${asked.length + 1}`, () => hook.interrupts.some((each) => !asked.some((old) => old.id === each.id)));
-  const question = hook.interrupts.find((each) => !asked.some((old) => old.id === each.id));
+  if (answer === "together") {
+    await until("two questions", () => hook.interrupts.length === 2);
+    asked.push(...hook.interrupts.map(({ id, value }) => ({ id, value })));
+    await hook.respondAll(Object.fromEntries(asked.map(({ id, value }) => [id, `to ${value}`])));
+    break;
+  }
+  const isNew = (each) => !asked.some((old) => old.id === each.id);
+  await until(`question ${asked.length + 1}`, () => !hook.isLoading && hook.interrupts.some(isNew));
+  const question = hook.interrupts.find(isNew);
   asked.push({ id: question.id, value: question.value });
   if (answer === "reload") {
     page.unmount();
@@ -46,8 +53,7 @@ for (const answer of answers) {
   await hook.respond(answer, { interruptId: question.id });
 }
 if (!answers.length) await begun;
-const given = answers.filter((each) => each !== "reload").length;
-const isAnswered = () => (hook.values.said ? hook.values.said.length === given : hook.messages.at(-1)?.getType() === "ai");
+const isAnswered = () => (hook.values.said ? hook.values.said.length === asked.length : hook.messages.at(-1)?.getType() === "ai");
 await until("the end", () => !hook.isLoading && hook.interrupts.length === 0 && isAnswered());
 clearInterval(watch);
 const messages = hook.messages.map((each) => [each.getType(), each.text]);

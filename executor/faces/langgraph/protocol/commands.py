@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from executor.api.problems import Problem
 from executor.errors import ExecutorError, TryAgain
-from executor.faces.langgraph.begin import answered, begin
+from executor.faces.langgraph.begin import Begun, answered, begin
 from executor.faces.langgraph.bodies import Body, JsonObject, NotServed, RunBody, Strategy
 from executor.faces.langgraph.face import Desk
 from executor.faces.langgraph.protocol.events import sequence_of
@@ -94,8 +94,7 @@ class Asked(NamedTuple):
 async def done(asked: Asked, command: Command) -> dict[str, Any]:
     """The answer to a command; raises TryAgain where it may be done a moment later."""
     try:
-        last = await asked.desk.jobs.watches.last(asked.thread_id)
-        result = await _do(asked, command)
+        begun = await _do(asked, command)
     except Refused as error:
         return _refusal(command, error.code, str(error))
     except Problem as error:
@@ -107,15 +106,15 @@ async def done(asked: Asked, command: Command) -> dict[str, Any]:
     except ExecutorError as error:
         return _refusal(command, "invalid_argument", str(error))
     # What comes next is after this: whoever goes on from here is not told the end of an earlier run.
-    meta = {"applied_through_seq": sequence_of(last) + 1 if last.milliseconds else 0}
-    return {"type": "success", "id": command.id, "result": result, "meta": meta}
+    meta = {"applied_through_seq": sequence_of(begun.since) + 1 if begun.since.milliseconds else 0}
+    return {"type": "success", "id": command.id, "result": {"run_id": begun.job_id}, "meta": meta}
 
 
 def _refusal(command: Command, code: ErrorCode, message: str) -> dict[str, Any]:
     return {"type": "error", "id": command.id, "error": code, "message": message}
 
 
-async def _do(asked: Asked, command: Command) -> dict[str, Any]:
+async def _do(asked: Asked, command: Command) -> Begun:
     make = MAKERS.get(command.method)
     if make is not None:
         return await make(asked, command.params)
@@ -124,22 +123,23 @@ async def _do(asked: Asked, command: Command) -> dict[str, Any]:
     raise Refused("unknown_command", f"{command.method!r} is no command")
 
 
-async def _start(asked: Asked, params: JsonObject) -> dict[str, Any]:
+async def _start(asked: Asked, params: JsonObject) -> Begun:
     given = RunStart.model_validate(params)
     thread = await asked.desk.threads.get(asked.thread_id)
     waits = thread is not None and thread.status == "interrupted"
     if waits and given.input is not None and not _is_fork(given.config):
         asks = await _asking(asked, lambda job: job.status == "interrupted")
-        return {"run_id": (await answered(asked.desk, asks, given.input, "params.input")).job_id}
-    return {"run_id": (await begin(asked.desk, given.body(), asked.thread_id, asked.traced)).job_id}
+        return await answered(asked.desk, asks, given.input, "params.input")
+    last = await asked.desk.jobs.watches.last(asked.thread_id)
+    return (await begin(asked.desk, given.body(), asked.thread_id, asked.traced))._replace(since=last)
 
 
-async def _respond(asked: Asked, params: JsonObject) -> dict[str, Any]:
+async def _respond(asked: Asked, params: JsonObject) -> Begun:
     given = _responses(params)
     ids = {each.interrupt_id for each in given.responses}
     asks = await _asking(asked, lambda job: ids <= _questions(job))
     answers = {each.interrupt_id: each.response for each in given.responses}
-    return {"run_id": (await answered(asked.desk, asks, answers, "params.response")).job_id}
+    return await answered(asked.desk, asks, answers, "params.response")
 
 
 def _responses(params: JsonObject) -> Responses:
@@ -173,7 +173,7 @@ def _is_fork(config: JsonObject | None) -> bool:
     return isinstance(configurable, dict) and configurable.get("checkpoint_id") is not None
 
 
-MAKERS: dict[str, Callable[[Asked, JsonObject], Awaitable[dict[str, Any]]]] = {
+MAKERS: dict[str, Callable[[Asked, JsonObject], Awaitable[Begun]]] = {
     "run.start": _start,
     "input.respond": _respond,
 }

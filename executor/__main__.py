@@ -7,6 +7,7 @@ import click
 import structlog
 
 from executor.cli import dead_letters, jobs, operations, running
+from executor.cli.doctor import doctor
 from executor.environment import given
 from executor.errors import ExecutorError
 from executor.settings import ServiceSettings, Settings
@@ -37,6 +38,7 @@ for command in (
     operations.dev,
     operations.graphs,
     operations.agents,
+    doctor,
     jobs.submit,
     jobs.watch,
     jobs.jobs,
@@ -49,13 +51,18 @@ def main() -> None:
     """Run the command line; exit status 0 only on success, and every foreseen error in one line on stderr."""
     os.environ.update(given(os.environ))  # for libraries and the image's graphs, which read it themselves
     try:
-        configure_logs(ServiceSettings.read(os.environ).log_level)
+        configure_logs(_log_level())
         cli.main(prog_name="agent-executor", standalone_mode=True)
     except ExecutorError as error:
         sys.exit(f"agent-executor: {error}")
     except Exception as error:
         log.exception("a bug")
         sys.exit(" ".join([f"agent-executor: {error!r}", *getattr(error, "__notes__", ())]))
+
+
+def _log_level() -> str:
+    """That of the settings; what is wrong with those, `doctor` finds, and nothing else is to be between its lines."""
+    return "error" if sys.argv[1:2] == ["doctor"] else ServiceSettings.read(os.environ).log_level
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """All settings, in groups: each is read once into a frozen object."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -270,10 +270,7 @@ class Settings(ServiceSettings):
 
     def scrub(self, text: str) -> str:
         """The text without any secret of these settings, as it is and as errors spell it."""
-        spelled = {form for secret in self._secrets() for form in _spellings(secret)}
-        for secret in sorted(spelled, key=len, reverse=True):  # one may begin another
-            text = text.replace(secret, "***")
-        return text
+        return scrubbed(text, self._secrets())
 
     def _secrets(self) -> Iterator[str]:
         for name, _ in self.groups():
@@ -297,6 +294,14 @@ class Settings(ServiceSettings):
 
 def _words(listed: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in listed.split(",") if word.strip())
+
+
+def scrubbed(text: str, secrets: Iterable[str]) -> str:
+    """The text without any of these secrets, as they are and as errors spell them."""
+    spelled = {form for secret in secrets for form in _spellings(secret)}
+    for secret in sorted(spelled, key=len, reverse=True):  # one may begin another
+        text = text.replace(secret, "***")
+    return text
 
 
 def is_pem(text: str) -> bool:

@@ -29,6 +29,8 @@ from executor.telemetry import Metrics
 Pool = AsyncConnectionPool[Any]
 Saver = BaseCheckpointSaver[Any]
 
+THERE = "SELECT FROM pg_class WHERE oid = to_regclass('checkpoint_migrations')"
+
 
 @dataclass(frozen=True)
 class Savers:
@@ -84,3 +86,11 @@ def strict() -> JsonPlusSerializer:
 def create_tables(connection: psycopg.Connection[DictRow]) -> None:
     """Create or upgrade LangGraph's tables, by LangGraph itself; not inside a transaction, and one at a time."""
     PostgresSaver(connection).setup()
+
+
+def are_there(connection: psycopg.Connection[DictRow]) -> bool:
+    """Whether LangGraph's tables are there, as this release of it makes them; newer ones are."""
+    if not connection.execute(THERE).fetchall():
+        return False
+    [row] = connection.execute("SELECT max(v) AS newest FROM checkpoint_migrations").fetchall()
+    return row["newest"] is not None and row["newest"] >= len(PostgresSaver.MIGRATIONS) - 1

@@ -1,0 +1,18 @@
+"""Commands that log what they do: those that open what the service opens."""
+
+import os
+from typing import Any
+
+import click
+
+
+class Logged(click.Command):
+    """A command that logs to stderr, as `EXECUTOR_LOG_LEVEL` says; the others only print."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Set up the logs, and run it."""
+        from executor.settings import ServiceSettings  # noqa: PLC0415 - who only asks over HTTP needs neither
+        from executor.telemetry import configure_logs  # noqa: PLC0415
+
+        configure_logs(ServiceSettings.read(os.environ).log_level)
+        return super().invoke(ctx)

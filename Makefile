@@ -18,11 +18,15 @@ demo: $(READY) ## Run the main job end to end on this machine: a claim, its reso
 	@$(BIN)/python -m tools.demo $(ARGS)
 
 test: setup lint ## Lint, types, import rules, then all tests on real servers
-	$(BIN)/pytest -n 2 --ignore=tests/cluster --ignore=tests/upgrade $(ARGS)
+	$(BIN)/pytest -n 2 --ignore=tests/cluster --ignore=tests/upgrade --ignore=tests/clients $(ARGS)
 
 test-upgrade: $(READY) ## Test the image that landed last and this checkout side by side, each going on with the other's jobs
 	@$(BIN)/python -m tests.upgrade.landed
 	$(BIN)/pytest -n 2 tests/upgrade $(ARGS)
+
+test-clients: $(READY) ## Test with LangGraph's JavaScript clients, which are installed first; needs Node.js
+	npm ci --prefix tests/clients/js --no-audit --no-fund
+	$(BIN)/pytest tests/clients $(ARGS)
 
 cluster: $(READY) ## Run a real control plane and the function here until Ctrl-C; VERSION=1.20 or 1.16 for Crossplane v1
 	@$(BIN)/python -m tools.cluster.parts $(VERSION)
@@ -106,4 +110,4 @@ bench-http: $(READY) ## Measure what asking over HTTP and waiting costs beside N
 bench-steps: $(READY) ## Measure what a step of a long thread costs and stores
 	@$(BIN)/python -m tests.bench.steps $(ARGS)
 
-.PHONY: help setup demo test test-upgrade chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads bench-tokens bench-http bench-steps images packages lock clean
+.PHONY: help setup demo test test-upgrade test-clients chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads bench-tokens bench-http bench-steps images packages lock clean

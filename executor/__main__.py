@@ -36,6 +36,7 @@ for command in (
     operations.dev,
     operations.graphs,
     operations.agents,
+    operations.doctor,
     submitting.submit,
     following.watch,
     jobs.jobs,

@@ -20,7 +20,9 @@ from executor.api.state import State
 from executor.broker import Broker
 from executor.checkpoints.langgraph_internals import reads_back
 from executor.errors import TryAgain
-from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
+from executor.faces import langgraph
+from executor.faces.langgraph.face import Face
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -40,24 +42,26 @@ async def serve(settings: Settings) -> None:
     _on_signals(stop)
     issuers = settings.access.issuers
     async with open_tokens(issuers) as tokens, asyncio.TaskGroup() as group:
-        state = State(Metrics(), authentication=tokens if issuers else None)
+        face = Face(State(Metrics(), authentication=tokens if issuers else None))
         # The API is there before what it stands on: alive, not ready, and able to say what is missing.
-        group.create_task(serve_http(state, settings.port, quiet), name="http")
+        group.create_task(
+            serve_http(face.state, settings.port, quiet, langgraph.routers(face), settings.origins), name="http"
+        )
         try:
-            await _work_until(stop, settings, state)
+            await _work_until(stop, settings, face)
         finally:
             quiet.set()
     log.info("stopped")
 
 
-async def _work_until(stop: asyncio.Event, settings: Settings, state: State) -> None:
-    working = asyncio.create_task(_work(settings, state, stop), name="work")
+async def _work_until(stop: asyncio.Event, settings: Settings, face: Face) -> None:
+    working = asyncio.create_task(_work(settings, face, stop), name="work")
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if state.jobs is None:
+        if face.state.jobs is None:
             working.cancel()  # still waiting for a server that is not there
-        state.stopping = True
+        face.state.stopping = True
         with contextlib.suppress(asyncio.CancelledError):
             await working
     finally:
@@ -65,7 +69,8 @@ async def _work_until(stop: asyncio.Event, settings: Settings, state: State) -> 
         working.cancel()
 
 
-async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
+async def _work(settings: Settings, face: Face, stop: asyncio.Event) -> None:
+    state = face.state
     async with (
         open_pool(settings.postgres) as pool,
         checkpoints.open_savers(settings.checkpoints, settings.postgres, pool, state.metrics) as savers,
@@ -78,9 +83,11 @@ async def _work(settings: Settings, state: State, stop: asyncio.Event) -> None:
         state.deciding.update(nats=nats.check, postgres=book.check)
         state.reported.update(dragonfly=reader.check)
         await asyncio.gather(_until_ready(state), asyncio.to_thread(import_ahead, settings.models))
-        register, room, definitions, pods = Register(pool, own), WaitingRoom(pool, own), Definitions(pool), Pods(pool)
-        resources = Resources(savers, stream, reader, nats, book, room, register, sweeps, definitions, pods)
-        await _run(settings, state, stop, resources)
+        register, room, definitions = Register(pool, own), WaitingRoom(pool, own), Definitions(pool)
+        resources = Resources(
+            savers, stream, reader, nats, book, room, register, sweeps, definitions, Pods(pool), Threads(pool)
+        )
+        await _run(settings, face, stop, resources)
 
 
 @asynccontextmanager
@@ -115,13 +122,13 @@ def settle_memory() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-async def _run(settings: Settings, state: State, stop: asyncio.Event, resources: Resources) -> None:
+async def _run(settings: Settings, face: Face, stop: asyncio.Event, resources: Resources) -> None:
     async with graphs.open_graphs(settings.graphs) as known:
         for doubt in graphs.doubts(known, reads_back):
             log.warning("a graph may not do as it is meant to", doubt=doubt)
-        agents = await _agents(settings, state.metrics, resources, known)
-        service = Service(settings, state.metrics, resources, agents)
-        state.jobs = service.jobs
+        agents = await _agents(settings, face.state.metrics, resources, known)
+        service = Service(settings, face.state.metrics, resources, agents)
+        face.desk, face.state.jobs = service.desk, service.jobs
         settle_memory()
         log.info("ready", port=settings.port, concurrency=settings.worker.concurrency, graphs=sorted(known))
         await service.run(stop)

@@ -20,6 +20,7 @@ from psycopg.rows import DictRow, dict_row
 
 from executor import checkpoints
 from executor.errors import Misconfigured, TryAgain
+from executor.findings import Finding, ok, warning, wrong
 from executor.settings import PostgresSettings
 
 log = structlog.get_logger()
@@ -28,6 +29,9 @@ LOCK = 0x6167_656E_7465_7865  # "agentexe": the advisory lock that all pods of a
 LOCK_POLL_SECONDS = 0.2
 PATIENCE = 120.0
 CONNECT_SECONDS = 10
+EXAMINE_SECONDS = 4.0
+ABOUT = "migrations"
+RUN = "run `agent-executor migrate`"
 LONGEST_PAUSE = 10.0
 FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.up\.sql$")
 
@@ -106,10 +110,57 @@ def read(folder: Path) -> list[Migration]:
     return migrations
 
 
+def examine(settings: PostgresSettings, folder: Path) -> list[Finding]:
+    """Whether the database is what this image needs; changes nothing, and raises Misconfigured or psycopg's error."""
+    wanted = read(folder)
+    try:
+        connection = _connect(settings, EXAMINE_SECONDS)
+    except TryAgain:
+        return [wrong(ABOUT, "cannot be looked at", "do what is said of Postgres")]
+    with connection:
+        connection.execute("SET statement_timeout = '3s'")
+        return list(_found(connection, wanted))
+
+
 def default_folder() -> Path:
     """`migrations/` beside the package in a checkout, `/app/migrations` in the image."""
     checkout = Path(__file__).parent.parent / "migrations"
     return checkout if checkout.is_dir() else Path("/app/migrations")
+
+
+def _found(connection: psycopg.Connection[DictRow], wanted: list[Migration]) -> Iterator[Finding]:
+    names = {m.version: f"{m.version:04}_{m.name}" for m in wanted}
+    applied = _applied(connection)
+    pending = [name for version, name in names.items() if version not in applied]
+    changed = [names[m.version] for m in wanted if m.version in applied and applied[m.version]["digest"] != m.digest]
+    unknown = [f"{version:04}_{row['name']}" for version, row in applied.items() if version not in names]
+    half = [name for m in wanted if m.is_outside for name, _ in m.indexes() if _fetch(connection, INVALID, name)]
+    if half:
+        yield warning(ABOUT, f"making these indexes was interrupted: {', '.join(half)}", _remade(half, pending))
+    if pending:
+        yield wrong(ABOUT, f"not applied: {', '.join(pending)}", RUN)
+    if changed:
+        yield wrong(ABOUT, f"changed after they were applied: {', '.join(changed)}", "use the image that applied them")
+    if unknown:
+        yield warning(
+            ABOUT, f"of a newer image: {', '.join(unknown)}", "nothing: it works until that image is here too"
+        )
+    if not checkpoints.are_there(connection):
+        yield wrong(f"{ABOUT} of LangGraph", "its tables are missing or of an older release", RUN)
+    if not (half or pending or changed or unknown):
+        yield ok(ABOUT, f"all {len(wanted)} are applied")
+
+
+def _remade(half: list[str], pending: list[str]) -> str:
+    return RUN if pending else "; ".join(f"REINDEX INDEX CONCURRENTLY {name}" for name in half)
+
+
+def _applied(connection: psycopg.Connection[DictRow]) -> dict[int, DictRow]:
+    """The migrations that were applied, by number; none where the table of them is missing."""
+    if not _fetch(connection, "SELECT FROM pg_class WHERE oid = to_regclass('executor_migrations')"):
+        return {}
+    rows = _fetch(connection, "SELECT version, name, digest FROM executor_migrations ORDER BY version")
+    return {row["version"]: row for row in rows}
 
 
 def _read(path: Path) -> Migration:
@@ -171,9 +222,7 @@ def _locked(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
 
 
 def _pending(connection: psycopg.Connection[DictRow], wanted: list[Migration]) -> list[Migration]:
-    applied = {
-        row["version"]: row for row in _fetch(connection, "SELECT version, name, digest FROM executor_migrations")
-    }
+    applied = _applied(connection)
     for migration in wanted:
         row = applied.get(migration.version)
         if row is not None and row["digest"] != migration.digest:

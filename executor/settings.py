@@ -1,7 +1,7 @@
 """All settings, in groups: each is read once into a frozen object."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -27,6 +27,7 @@ Host = Annotated[Word, AfterValidator(host_alone)]
 NetworkPort = Annotated[int, Field(ge=1, le=65535)]
 FailpointName = Literal["taken", "claimed", "running", "finished", "published", "acknowledged", "parked", "woken"]
 DAY = 86_400.0
+ORIGINS = r"^(\s*(\*|https?://[^/,\s]+)\s*(,|$))*$"  # RFC 6454, section 6.2
 ACK_WAIT = 15.0  # seconds until the broker gives an unheard-of message to somebody else; promised, so no setting
 # In seconds. A stream may not be younger than its duplicate window, which NATS refuses.
 Age = Annotated[float, Field(ge=600)]
@@ -214,6 +215,8 @@ class ServiceSettings(Group):
     """Where the HTTP API listens."""
     watchers: Annotated[int, Field(ge=0)] = Field(2000, validation_alias=Env.EXECUTOR_WATCHERS)
     """How many may follow jobs at a pod at the same time; whoever comes then is told to come again, with a 503."""
+    cors: Annotated[str, Field(pattern=ORIGINS)] = Field("", validation_alias=Env.EXECUTOR_CORS_ORIGINS)
+    """Origins whose pages in a browser may ask, separated by commas: `https://chat.example.com`, or `*` for any."""
     more_types: str = Field("", validation_alias=Env.EXECUTOR_ACCEPTED_TYPES)
     """Types of events beside `io.bizmatters.agent.execute` that are jobs, separated by commas."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
@@ -230,9 +233,14 @@ class ServiceSettings(Group):
     """For tests: where in a job's path the process kills itself."""
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins whose pages may ask."""
+        return _words(self.cors)
+
+    @property
     def accepted_types(self) -> frozenset[str]:
         """The types of events that are jobs."""
-        return frozenset({EXECUTE_TYPE, *(word.strip() for word in self.more_types.split(",") if word.strip())})
+        return frozenset({EXECUTE_TYPE, *_words(self.more_types)})
 
 
 class Settings(ServiceSettings):
@@ -263,10 +271,7 @@ class Settings(ServiceSettings):
 
     def scrub(self, text: str) -> str:
         """The text without any secret of these settings, as it is and as errors spell it."""
-        spelled = {form for secret in self._secrets() for form in _spellings(secret)}
-        for secret in sorted(spelled, key=len, reverse=True):  # one may begin another
-            text = text.replace(secret, "***")
-        return text
+        return scrubbed(text, self._secrets())
 
     def _secrets(self) -> Iterator[str]:
         for name, _ in self.groups():
@@ -286,6 +291,18 @@ class Settings(ServiceSettings):
     def variables(cls) -> dict[str, bool]:
         """The environment variables of all groups, and whether each is required."""
         return {name: required for _, group in cls.groups() for name, required in group.variables().items()}
+
+
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in listed.split(",") if word.strip())
+
+
+def scrubbed(text: str, secrets: Iterable[str]) -> str:
+    """The text without any of these secrets, as they are and as errors spell them."""
+    spelled = {form for secret in secrets for form in _spellings(secret)}
+    for secret in sorted(spelled, key=len, reverse=True):  # one may begin another
+        text = text.replace(secret, "***")
+    return text
 
 
 def is_pem(text: str) -> bool:

@@ -19,10 +19,11 @@ def _key() -> Key:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs certificates for `localhost`."""
+    """Signs certificates for `localhost`, which end after so many hours, or ended before."""
 
     name: str
     key: Key = field(default_factory=_key)
+    hours: float = 1
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -53,7 +54,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_after(now + timedelta(hours=self.hours))
             .add_extension(constraints, critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
             .sign(self.key, hashes.SHA256())

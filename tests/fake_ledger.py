@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.agents import UNRESOLVED, Resolved
@@ -27,6 +28,7 @@ from executor.jobs.job import (
     NotClaimed,
     Origin,
     Outcome,
+    Replaced,
     Submission,
     Taken,
     Tries,
@@ -284,6 +286,17 @@ class FakeLedger:
         called = CalledOff(row.thread, row.attempts, row.kept)
         self._promise(job_id, [say(called)])
         return called
+
+    async def replace(
+        self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+    ) -> Replaced | Taken:
+        if (taken := await self.queue([order])) is not None:
+            return taken
+        for job_id, row in self.rows.items():
+            begun = row.status == "interrupted" or (row.status == "running" and not waiting)
+            if row.thread == order.identity.thread_id and begun:
+                return Replaced(job_id, await self.cancel(job_id, partial(say, job_id)))
+        return Replaced()
 
     async def orphans(self, first: int) -> list[tuple[str, Claim]]:
         await self._call("orphans")

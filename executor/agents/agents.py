@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from executor.agents import definition, graphs, inputs, long_texts
+from executor.agents import definition, drawing, graphs, inputs, long_texts
 from executor.agents.catalogue import UNKNOWN, Catalogue
-from executor.agents.declared import Declared
+from executor.agents.declared import Declared, Graph
 from executor.agents.gates import Gates
 from executor.agents.run import Run
 from executor.errors import Rejected
@@ -85,6 +85,25 @@ class Agents:
             return self._catalogue.resolve(name)
         return Resolved.of(definition) if self._inline else UNRESOLVED
 
+    async def graph(self, resolved: Resolved) -> Graph:
+        """The graph behind what was resolved, without a checkpointer; raises Rejected where it cannot be had."""
+        if resolved.definition is not None:
+            return (await self._defined(resolved.definition, resolved)).graph
+        if resolved.agent in self._known:
+            return self._known[resolved.agent].graph
+        raise Rejected(UNKNOWN, f"{resolved.agent!r} is no agent here" if resolved.agent else "its agent is not known")
+
+    async def drawing(self, name: str, *, xray: bool | int) -> dict[str, Any]:
+        """What the agent of this name looks like now; raises Rejected where it cannot be had."""
+        return await asyncio.to_thread(drawing.drawing, await self._named_now(name), xray)
+
+    async def schemas(self, name: str) -> dict[str, Any]:
+        """What it takes and gives; raises Rejected."""
+        return await asyncio.to_thread(drawing.schemas, await self._named_now(name))
+
+    async def _named_now(self, name: str) -> Graph:
+        return await self.graph(self._catalogue.resolve(name))
+
     def listed(self) -> list[KnownAgent]:
         """The agents that jobs may ask for by name."""
         return self._catalogue.listed()
@@ -97,24 +116,25 @@ class Agents:
         if (known := graphs.chosen(job.agent_definition, self._known)) is not None:
             return known
         if (name := agent_asked(job.agent_definition)) is not None:
-            return await self._named(name, job, resolved)
+            return await self._named(name, resolved)
         if resolved.definition is None and not self._inline:
             raise Rejected(NOT_ALLOWED, f"{definition.ROOT}: may not come in a message here, but an agent's name may")
         digest = resolved.definition or Resolved.of(job.agent_definition).definition
-        return await self._defined(str(digest), job)
+        return await self._defined(str(digest), resolved, job)
 
-    async def _named(self, name: Any, job: JobRequest, resolved: Resolved) -> Declared:
+    async def _named(self, name: Any, resolved: Resolved) -> Declared:
         """What was found behind the name when the job was accepted, whatever it means by now."""
         if resolved.agent is not None and resolved.definition is not None:
-            return await self._defined(resolved.definition, job, resolved)
+            return await self._defined(resolved.definition, resolved)
         if resolved.agent in self._known:
             return self._known[resolved.agent]
         raise self._catalogue.unknown(name)
 
-    async def _defined(self, digest: str, job: JobRequest, named: Resolved | None = None) -> Declared:
+    async def _defined(self, digest: str, resolved: Resolved, job: JobRequest | None = None) -> Declared:
+        """The graph of this digest; the definition is the job's own, where it brings one."""
         if digest not in self._compiled:
-            wanted = job.agent_definition if named is None else await self._definition(digest, named)
-            self._compiled[digest] = await self._compile(job, wanted)
+            wanted = job.agent_definition if job is not None else await self._definition(digest, resolved)
+            self._compiled[digest] = await self._compile(digest, wanted)
             while len(self._compiled) > KEPT_GRAPHS:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(digest)
@@ -130,10 +150,10 @@ class Agents:
             )
         return kept
 
-    async def _compile(self, job: JobRequest, given: dict[str, Any]) -> Declared:
+    async def _compile(self, digest: str, given: dict[str, Any]) -> Declared:
         wanted = definition.read(given)
         if surprises := wanted.surprises():
-            log.warning("keys of the agent definition are not understood", job=job.job_id, keys=surprises)
+            log.warning("keys of the agent definition are not understood", digest=digest, keys=surprises)
         return await asyncio.to_thread(_build, wanted, self._settings, delta=self._delta)
 
 

@@ -31,7 +31,7 @@ async def listed(agents: Path, graphs_file: Path, settings: ModelSettings) -> li
         of_image = graphs.descriptions(graphs_file)
     reading = folder.read(agents, dict.fromkeys(of_image, str(graphs_file)))
     found = [ListedAgent(name, "graph", str(graphs_file), told) for name, told in of_image.items()]
-    found += [_defined(agent, settings) for agent in reading.agents.values()]
+    found += [defined(agent, settings) for agent in reading.agents.values()]
     found += [ListedAgent(name, "definition", str(agents), error=error) for name, error in reading.complaints.items()]
     return sorted(found, key=lambda agent: agent.name)
 
@@ -43,7 +43,8 @@ def told(agent: ListedAgent) -> str:
     return f"{agent.name:<24} {agent.kind:<10} {agent.source:<32} {words}".rstrip()
 
 
-def _defined(agent: FolderAgent, settings: ModelSettings) -> ListedAgent:
+def defined(agent: FolderAgent, settings: ModelSettings) -> ListedAgent:
+    """An agent of the folder, built to see whether it can be had."""
     wanted = definition.read(agent.definition)
     models = {name_of_model(node.config.model, settings): None for node in wanted.nodes}
     tools = {tool: None for node in wanted.nodes for tool in node.config.tools}

@@ -24,6 +24,16 @@ async def whole_as_json(value: Any) -> Any:
     return as_json(value) if is_small(value) else await asyncio.to_thread(as_json, value)
 
 
+def as_flat_json(value: Any) -> Any:
+    """The same, but messages as their fields: the form that LangGraph's own clients take."""
+    return plain(value, lambda held: held.model_dump() if isinstance(held, BaseMessage) else _form(held))
+
+
+async def whole_as_flat_json(value: Any) -> Any:
+    """The same of what may be large; then it is made beside the event loop."""
+    return as_flat_json(value) if is_small(value) else await asyncio.to_thread(as_flat_json, value)
+
+
 def is_small(value: Any) -> bool:
     """Whether it holds few values and little text; looks no further than that."""
     values, characters, inside = SMALL_VALUES, SMALL_CHARACTERS, [value]

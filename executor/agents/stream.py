@@ -106,6 +106,7 @@ def _messages(written: Any) -> list[BaseMessage]:
 def _message(where: Where, name: str, message: BaseMessage) -> Iterator[EntryBody]:
     if isinstance(message, ToolMessage):
         about = {"id": message.tool_call_id, "name": message.name, "status": message.status}
+        about |= {"message_id": message.id} if message.id else {}
         yield where.says("tool_result", name, about | {"content": as_json(message.content)})
         return
     yield where.says("message", name, as_json(message))

@@ -1,4 +1,4 @@
-"""The paths of jobs, read as they were sent: `/jobs/x%2Fevents` is a job, `/jobs/x/events` what another does."""
+"""Paths with ids, read as they were sent: `/jobs/x%2Fevents` is a job, `/jobs/x/events` what another does."""
 
 from typing import Annotated
 
@@ -7,17 +7,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from executor.jobs.locations import job_at
 
+WITH_IDS = ("/jobs/", "/threads/", "/runs/", "/assistants/")
+
 JobId = Annotated[str, AfterValidator(job_at)]
 
 
 class EscapedPaths:
-    """Routes of jobs see the path before it is decoded: after that nobody knows which slash belongs to an id."""
+    """Routes with ids see the path before it is decoded: after that nobody knows which slash belongs to an id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and scope["path"].startswith("/jobs/"):
+        if scope["type"] == "http" and scope["path"].startswith(WITH_IDS):
             scope = {**scope, "path": scope["raw_path"].decode()}
         await self._app(scope, receive, send)

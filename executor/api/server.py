@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from executor.api import agents, auth, cloudevents, docs, event_stream, health, jobs, problems
 from executor.api.heads import BoundedHeads
@@ -16,15 +17,22 @@ from executor.api.state import State
 from executor.errors import Misconfigured
 
 BACKLOG = 512
+EXPOSED = ("Content-Location", "Location", "X-Pagination-Total")  # of which pages of other origins read ids
 
 
-def application(state: State) -> FastAPI:
-    """All routes."""
+def application(state: State, faces: Sequence[APIRouter] = (), origins: Sequence[str] = ()) -> FastAPI:
+    """All routes, ours and those of the faces; pages of the origins may ask them."""
     app = FastAPI(title="Agent executor", version=version("agent-executor"), docs_url=None, redoc_url=None)
     for part in (cloudevents, event_stream, jobs, agents, health, docs):
         app.include_router(part.router(state))
+    for routes in faces:
+        app.include_router(routes)
     app.add_middleware(EscapedPaths)
     app.add_middleware(auth.Door, authentication=state.authentication)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
+        )
     problems.install(app)
     if state.authentication is not None:
         auth.describe(app)
@@ -39,11 +47,13 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(state: State, port: int, stop: asyncio.Event) -> None:
+async def serve(
+    state: State, port: int, stop: asyncio.Event, faces: Sequence[APIRouter] = (), origins: Sequence[str] = ()
+) -> None:
     """Serve until `stop`, then let requests end for two seconds; raises Misconfigured where the port is taken."""
     with listening(port) as listener:
         config = uvicorn.Config(
-            application(state),
+            application(state, faces, origins),
             http=BoundedHeads,
             log_config=None,
             access_log=False,

@@ -23,6 +23,7 @@ from executor.jobs.job import (
     JobRequest,
     Message,
     Origin,
+    Replaced,
     Submission,
     Taken,
     Wake,
@@ -40,6 +41,11 @@ class Register(Protocol):
 
     async def queue(self, orders: Sequence[Submission]) -> Taken | None:
         """Write down jobs and promise their messages; the first conflict."""
+
+    async def replace(
+        self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+    ) -> Replaced | Taken:
+        """Write down a job and end the one begun on its thread, or that waits there; or what is taken."""
 
     async def job(self, job_id: str, tenant: str | None = None) -> Job | None:
         """The job of this id; of a tenant, where one is given."""
@@ -141,17 +147,39 @@ class JobService:
 
     async def submit(self, requests: Sequence[SubmittedJob], caller: Caller) -> None:
         """Take all or none; raises IdTaken, NotKnownYet, or TryAgain where the ledger fails."""
-        new = [name for request in requests for name in request.job.new_fields]
-        if new and not await self.pods.all_know(set(new)):
-            raise NotKnownYet(f"data.{new[0]}")
-        submissions = [
-            replace(self._submission(request), resolved=request.resolved, tenant=caller.tenant) for request in requests
-        ]
+        await self._check_known(requests)
+        submissions = [self._ordered(request, caller) for request in requests]
         taken = await self.register.queue(submissions)
         if taken is not None:
             raise IdTaken(requests[taken.index].job, taken)
         with suppress(TryAgain):  # promised: the sweep publishes it when the broker is back
             await self.outbox.publish([each.message for each in submissions])
+
+    async def submit_instead(self, request: SubmittedJob, caller: Caller, *, waiting: bool) -> None:
+        """Take a job and end the one that has begun on its thread, or only one that waits there for a person.
+
+        Both or none; raises what `submit` does.
+        """
+        await self._check_known([request])
+        submission = self._ordered(request, caller)
+        replaced = await self.register.replace(submission, self._cancelled, waiting=waiting)
+        if isinstance(replaced, Taken):
+            raise IdTaken(request.job, replaced)
+        if replaced.job_id is not None and replaced.called is not None:
+            await self._tell_cancelled(replaced.job_id, replaced.called)
+        elif replaced.job_id is not None:
+            with suppress(TryAgain):  # its worker sees it in the ledger
+                await self.broadcast.call_off(replaced.job_id)
+        with suppress(TryAgain):  # promised
+            await self.outbox.publish([submission.message])
+
+    async def _check_known(self, requests: Sequence[SubmittedJob]) -> None:
+        new = [name for request in requests for name in request.job.new_fields]
+        if new and not await self.pods.all_know(set(new)):
+            raise NotKnownYet(f"data.{new[0]}")
+
+    def _ordered(self, request: SubmittedJob, caller: Caller) -> Submission:
+        return replace(self._submission(request), resolved=request.resolved, tenant=caller.tenant)
 
     async def job(self, job_id: str, caller: Caller) -> Job:
         """The job of this id; raises UnknownJob, or TryAgain."""
@@ -192,13 +220,15 @@ class JobService:
     async def _cancel_here(self, job_id: str) -> bool:
         """Whether the job ended here and now; else its worker is to end it."""
         called = await self.register.cancel(job_id, partial(self._cancelled, job_id))
-        if called is None:
-            return False
+        if called is not None:
+            await self._tell_cancelled(job_id, called)
+        return called is not None
+
+    async def _tell_cancelled(self, job_id: str, called: CalledOff) -> None:
         self.waits.tell(job_id)
         await self.stream_ends.say(called.thread_id, job_id, called.attempts, "cancelled")
         with suppress(TryAgain):  # promised
             await self.outbox.publish_and_wake(called.thread_id, [self._cancelled(job_id, called)])
-        return True
 
     def _cancelled(self, job_id: str, called: CalledOff) -> Message:
         """The event of a job that nobody has, traced as the message that asked for it was."""

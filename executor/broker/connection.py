@@ -34,7 +34,7 @@ async def connect(settings: NatsSettings) -> AsyncIterator[Broker]:
         if not closing.is_set():
             lost.set()
 
-    client = await nats.connect(**_options(settings), closed_cb=closed, disconnected_cb=disconnected)
+    client = await nats.connect(**options(settings), closed_cb=closed, disconnected_cb=disconnected)
     broker = Broker(client, client.jetstream(timeout=CALL_SECONDS), settings, lost)
     try:
         yield broker
@@ -45,9 +45,10 @@ async def connect(settings: NatsSettings) -> AsyncIterator[Broker]:
         await client.close()
 
 
-def _options(settings: NatsSettings) -> dict[str, Any]:
+def options(settings: NatsSettings) -> dict[str, Any]:
+    """What the client is given; holds the secrets."""
     password = settings.password.get_secret_value() if settings.password else None
-    options: dict[str, Any] = {
+    given: dict[str, Any] = {
         "servers": settings.servers,
         "name": settings.consumer,
         "max_reconnect_attempts": -1,
@@ -58,10 +59,10 @@ def _options(settings: NatsSettings) -> dict[str, Any]:
         "reconnected_cb": _say_reconnected,
     }
     if settings.creds:
-        options["user_credentials"] = _credentials(settings.creds.get_secret_value())
+        given["user_credentials"] = _credentials(settings.creds.get_secret_value())
     if settings.ca or any(server.startswith("tls://") for server in settings.servers):
-        options["tls"] = _tls(settings.ca)
-    return options
+        given["tls"] = _tls(settings.ca)
+    return given
 
 
 def _credentials(creds: str) -> str | RawCredentials:

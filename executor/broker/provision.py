@@ -23,12 +23,12 @@ async def provision(jetstream: JetStreamContext, wanted: Layout) -> None:
     """Create or update the streams and the consumer; raises Misconfigured where another service is in the way."""
     for stream in wanted.streams:
         await _ensure_stream(jetstream, stream)
-    await _refuse_overlap(jetstream, wanted.consumer)
+    await refuse_overlap(jetstream, wanted.consumer)
     await _ensure_consumer(jetstream, wanted.consumer)
 
 
 async def _ensure_stream(jetstream: JetStreamContext, stream: Stream) -> None:
-    config = _stream_config(stream)
+    config = stream_config(stream)
     try:
         try:
             await jetstream.update_stream(config)
@@ -39,7 +39,8 @@ async def _ensure_stream(jetstream: JetStreamContext, stream: Stream) -> None:
         raise Misconfigured(f"stream {stream.name}: {error.description}{advice}") from error
 
 
-async def _refuse_overlap(jetstream: JetStreamContext, consumer: Consumer) -> None:
+async def refuse_overlap(jetstream: JetStreamContext, consumer: Consumer) -> None:
+    """Raise Misconfigured where another consumer takes the same jobs."""
     for other in await jetstream.consumers_info(consumer.stream):
         if other.config.durable_name and other.name != consumer.name and consumer.meets(_filters(other.config)):
             raise Misconfigured(
@@ -51,7 +52,7 @@ async def _refuse_overlap(jetstream: JetStreamContext, consumer: Consumer) -> No
 
 async def _ensure_consumer(jetstream: JetStreamContext, consumer: Consumer) -> None:
     try:
-        await jetstream.add_consumer(consumer.stream, _consumer_config(consumer))
+        await jetstream.add_consumer(consumer.stream, consumer_config(consumer))
     except nats.js.errors.APIError as error:
         raise Misconfigured(f"consumer {consumer.name}: {error.description}") from error
 
@@ -60,7 +61,8 @@ def _filters(config: ConsumerConfig) -> tuple[str, ...]:
     return tuple(config.filter_subjects or [config.filter_subject or ">"])
 
 
-def _stream_config(stream: Stream) -> StreamConfig:
+def stream_config(stream: Stream) -> StreamConfig:
+    """The stream as NATS is asked for it."""
     return StreamConfig(
         name=stream.name,
         subjects=list(stream.subjects),
@@ -74,7 +76,8 @@ def _stream_config(stream: Stream) -> StreamConfig:
     )
 
 
-def _consumer_config(consumer: Consumer) -> ConsumerConfig:
+def consumer_config(consumer: Consumer) -> ConsumerConfig:
+    """The consumer as NATS is asked for it."""
     return ConsumerConfig(
         durable_name=consumer.name,
         ack_policy=AckPolicy.EXPLICIT,

@@ -11,8 +11,21 @@ class Logged(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Set up the logs, and run it."""
-        from executor.settings import ServiceSettings  # noqa: PLC0415 - who only asks over HTTP needs neither
-        from executor.telemetry import configure_logs  # noqa: PLC0415
+        from executor.telemetry import configure_logs  # noqa: PLC0415 - who only asks over HTTP needs none
 
-        configure_logs(ServiceSettings.read(os.environ).log_level)
+        configure_logs(self.level())
         return super().invoke(ctx)
+
+    def level(self) -> str:
+        """That of the settings."""
+        from executor.settings import ServiceSettings  # noqa: PLC0415
+
+        return ServiceSettings.read(os.environ).log_level
+
+
+class LoggedErrors(Logged):
+    """A command that finds what is wrong with the settings itself, and has nothing else between its lines."""
+
+    def level(self) -> str:
+        """Whatever the settings say."""
+        return "error"

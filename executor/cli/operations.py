@@ -1,10 +1,10 @@
-"""`agent-executor migrate|streams|graphs|agents|dev`: what a deployment needs, or all of it."""
+"""`agent-executor migrate|streams|graphs|agents|dev|doctor`: what a deployment needs, or all of it."""
 
 from pathlib import Path
 
 import click
 
-from executor.cli.logged import Logged
+from executor.cli.logged import Logged, LoggedErrors
 
 
 @click.command(cls=Logged)
@@ -53,3 +53,12 @@ def agents(*, as_json: bool) -> None:
     from executor.cli import deployment  # noqa: PLC0415
 
     deployment.tell_agents(as_json=as_json)
+
+
+@click.command(cls=LoggedErrors)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON: the findings, and whether it works.")
+def doctor(*, as_json: bool) -> None:
+    """Say whether the service can work with this environment, and what to do; exit status 1 where it cannot."""
+    from executor.cli.doctor import tell_findings  # noqa: PLC0415
+
+    tell_findings(as_json=as_json)

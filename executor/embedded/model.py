@@ -34,6 +34,12 @@ class Model:
         self.outage: int | None = None
         self._arrivals: Counter[str] = Counter()
 
+    async def models(self, _: Request) -> Response:
+        """Answer GET /v1/models."""
+        if self.outage is not None:
+            return _said(chat.failure(self.outage, "the provider is away"), self.outage)
+        return _said({"object": "list", "data": []})
+
     async def complete(self, request: Request) -> Response:
         """Answer POST /v1/chat/completions; what OpenAI refuses is a bad request, and so is a malformed script."""
         asked = await request.json()
@@ -85,14 +91,15 @@ async def scripted() -> AsyncIterator[Model]:
     """A scripted model on a free loopback port, closed at the end with what it still answers."""
     with socket.create_server((HOST, 0)) as listener:
         model = Model(listener.getsockname()[1])
-        async with serving(listener, Route("/v1/chat/completions", model.complete, methods=["POST"])):
+        routes = Route("/v1/chat/completions", model.complete, methods=["POST"]), Route("/v1/models", model.models)
+        async with serving(listener, *routes):
             yield model
 
 
 @asynccontextmanager
-async def serving(listener: socket.socket, route: Route) -> AsyncIterator[None]:
+async def serving(listener: socket.socket, *routes: Route) -> AsyncIterator[None]:
     """Answer on the socket while this is open, and at the end what was asked before."""
-    app = Starlette(routes=[route])
+    app = Starlette(routes=[*routes])
     server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
     answering = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -234,6 +234,14 @@ class CalledOff:
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """In whose place a job was written down, if in anybody's; `called` where no worker had it."""
+
+    job_id: str | None = None
+    called: CalledOff | None = None
+
+
+@dataclass(frozen=True)
 class Message:
     """A message to publish; `id` makes publishing it again harmless."""
 

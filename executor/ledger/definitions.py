@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from executor.jobs.agents import Resolved
+from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.ledger.sql import definitions as sql
 from executor.postgres.pool import Connection, Pool, connected, fetch
 
@@ -24,6 +24,12 @@ class Definitions:
         async with connected(self._pool) as connection:
             rows = await fetch(connection, sql.SHOW_DEFINITION, {"definition": digest})
         return rows[0]["definition"] if rows else None
+
+    async def ran(self, thread_id: str) -> Resolved:
+        """What the thread's latest job runs; UNRESOLVED where that is not known, or there is none."""
+        async with connected(self._pool) as connection:
+            rows = await fetch(connection, sql.RAN, {"thread_id": thread_id})
+        return Resolved(**rows[0]) if rows else UNRESOLVED
 
 
 class Keeping:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from executor.jobs.job import (
     JobFilter,
     Message,
     Origin,
+    Replaced,
     Submission,
     Taken,
     Wake,
@@ -81,6 +83,25 @@ class Register:
             told = await self._queue_all(others)
             taken |= {order.identity.job_id: each for order, each in zip(others, told, strict=True)}
         return [taken[order.identity.job_id] for order in orders]
+
+    async def replace(
+        self, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+    ) -> Replaced | Taken:
+        """Write down a job and end the one that has begun on its thread, in one commit; or nothing where it is taken.
+
+        `waiting` spares one that does not wait for a person.
+        """
+        came: Replaced | Taken = Replaced()
+        new = self._keeping.columns([order.resolved])
+        async with transaction(self._pool) as connection:
+            await alone_on(connection, _threads_of([order]), order.tenant)
+            if (taken := _taken(await self._queued(connection, [order], new), order)) is not None:
+                came = taken
+                raise psycopg.Rollback
+            came = await _end_begun(connection, order, say, waiting=waiting)
+        if isinstance(came, Replaced):
+            self._keeping.written(new)
+        return came
 
     async def _queued(
         self, connection: Connection, orders: Sequence[Submission], new: Mapping[str, list[str]]
@@ -159,14 +180,7 @@ class Register:
         None as well for a job that has ended already; it stays as it is.
         """
         async with transaction(self._pool) as connection:
-            rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
-            if not rows or rows[0]["status"] != "cancelled":
-                return None
-            row = rows[0]
-            origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
-            called = CalledOff(row["thread_id"], row["attempts"], origin)
-            await connection.execute(PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
-        return called
+            return await _call_off(connection, job_id, say)
 
     async def expire(self, keep_seconds: float, forget: Callable[[str], Awaitable[None]]) -> int:
         """Forget up to a hundred jobs that ended so long ago, and each thread that has no job any more; how many.
@@ -188,6 +202,27 @@ class Register:
             await connection.execute(FORGET_DEFINITIONS, {"keep": keep_seconds})
             without = await fetch(connection, threads.EXPIRE_THREADS, {"keep": keep_seconds})
         return max(len(gone), len(without))
+
+
+async def _end_begun(
+    connection: Connection, order: Submission, say: Callable[[str, CalledOff], Message], *, waiting: bool
+) -> Replaced:
+    begun = await fetch(connection, sql.BEGUN, asdict(order.identity) | {"waiting": waiting})
+    if not begun:
+        return Replaced()
+    job_id = begun[0]["job_id"]
+    return Replaced(job_id, await _call_off(connection, job_id, partial(say, job_id)))
+
+
+async def _call_off(connection: Connection, job_id: str, say: Callable[[CalledOff], Message]) -> CalledOff | None:
+    rows = await fetch(connection, sql.CANCEL, {"job_id": job_id})
+    if not rows or rows[0]["status"] != "cancelled":
+        return None
+    row = rows[0]
+    origin = Origin(job_id, row["subject"], row["headers"], row["body"]) if row["subject"] else None
+    called = CalledOff(row["thread_id"], row["attempts"], origin)
+    await connection.execute(PROMISE, {"job_id": job_id} | outbox_columns([say(called)]))
+    return called
 
 
 def _threads_of(orders: Sequence[Submission]) -> list[str]:

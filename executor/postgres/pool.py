@@ -40,16 +40,7 @@ OPTIONS = "-c statement_timeout=30s -c lock_timeout=10s -c enable_seqscan=off -c
 async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
     """A pool as both want it; it connects when it can."""
     pool: Pool = AsyncConnectionPool(
-        kwargs=settings.conninfo()
-        | {
-            "autocommit": True,
-            "prepare_threshold": 0,
-            "row_factory": dict_row,
-            "options": OPTIONS,
-            "client_encoding": "UTF8",  # whatever the database's own is: arrays are packed so
-            "connect_timeout": 10,
-            "application_name": NAME,
-        },
+        kwargs=arguments(settings),
         min_size=1,
         max_size=CONNECTIONS,
         timeout=WAIT_SECONDS,
@@ -62,6 +53,19 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[Pool]:
         yield pool
     finally:
         await pool.close(timeout=5)
+
+
+def arguments(settings: PostgresSettings) -> dict[str, Any]:
+    """Keyword arguments of each connection; hold the password."""
+    return settings.conninfo() | {
+        "autocommit": True,
+        "prepare_threshold": 0,
+        "row_factory": dict_row,
+        "options": OPTIONS,
+        "client_encoding": "UTF8",  # whatever the database's own is: arrays are packed so
+        "connect_timeout": 10,
+        "application_name": NAME,
+    }
 
 
 def _checked_lately() -> Callable[[Connection], Awaitable[None]]:

@@ -1,4 +1,4 @@
-"""Streams and channels named after the thread, bounded and expiring. The only importer of redis."""
+"""Streams and channels named after the thread, bounded and expiring."""
 
 import asyncio
 import contextlib
@@ -120,7 +120,7 @@ def _entries(answer: Sequence[tuple[str, Mapping[str, str]]]) -> list[StreamEntr
 @asynccontextmanager
 async def open_progress(settings: DragonflySettings) -> AsyncIterator[Progress]:
     """Events flow while this is open; what is left at its end is written within two seconds or lost."""
-    async with _client(settings, connections=2) as client:
+    async with client_of(settings, connections=2) as client:
         progress = Progress(Sink(client, settings))
         task = asyncio.create_task(progress.run(), name="progress")
         try:
@@ -136,11 +136,12 @@ async def open_progress(settings: DragonflySettings) -> AsyncIterator[Progress]:
 @asynccontextmanager
 async def open_reader(settings: DragonflySettings) -> AsyncIterator[Reader]:
     """A reader with connections of its own: whoever watches must not slow what is written."""
-    async with _client(settings, connections=READERS) as client:
+    async with client_of(settings, connections=READERS) as client:
         yield Reader(client)
 
 
-def _client(settings: DragonflySettings, *, connections: int) -> redis.asyncio.Redis:
+def client_of(settings: DragonflySettings, *, connections: int) -> redis.asyncio.Redis:
+    """A client with so many connections."""
     # RESP2: Dragonfly up to 1.40 answers a woken XREAD BLOCK wrongly on RESP3. No socket_timeout: with one, redis-py
     # writes by asyncio.wait_for, which on Python 3.11 swallows a cancellation now and then. Our timeouts are outside.
     pool = redis.asyncio.ConnectionPool(

@@ -3,7 +3,8 @@
 Nothing that a job waits for may come in, and no client library.
 """
 
+from executor.watch.follower import Follower
 from executor.watch.watcher import Watcher
 from executor.watch.watches import Watches
 
-__all__ = ["Watcher", "Watches"]
+__all__ = ["Follower", "Watcher", "Watches"]

@@ -26,6 +26,7 @@ class Feed:
         self.jobs: dict[str, Job] = {}
         self._begun = begun
         self._watchers: Counter[str] = Counter()
+        self._followers = 0
         self._heard: set[str] = set()
         self._held: deque[StreamEntry] = deque()
         self._size = 0
@@ -43,6 +44,20 @@ class Feed:
             self._watchers[job.job_id] -= 1
             if not self._watchers[job.job_id]:
                 del self._watchers[job.job_id], self.jobs[job.job_id]
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Somebody follows the thread, whatever jobs it has."""
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody watches a job of the thread, or follows it."""
+        return bool(self.jobs) or self._followers > 0
 
     def begin(self, place: Place) -> None:
         """Hold what comes after the place from now on; one that has begun stays as it is."""

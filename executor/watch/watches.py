@@ -5,14 +5,15 @@ However many watch, an entry is read once, and the ledger asked only of jobs of 
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 
 from executor.errors import TryAgain
-from executor.jobs.entries import Place
+from executor.jobs.entries import BEGINNING, Place
 from executor.jobs.job import Job
 from executor.watch.feed import Feed
+from executor.watch.follower import Follower
 from executor.watch.ports import EntryReader, Jobs, News
 from executor.watch.watcher import Watcher
 
@@ -56,8 +57,29 @@ class Watches:
             with feed.watched(job):
                 yield Watcher(feed, job.job_id, after, self._entries)
         finally:
-            if not feed.jobs:
-                del self._feeds[job.thread_id]
+            self._leave(feed)
+
+    @contextmanager
+    def follower(self, thread_id: str, after: Place) -> Iterator[Follower]:
+        """One who follows the thread from the place on, which no client has named: others may be read to from there."""
+        feed = self._feeds.setdefault(thread_id, Feed(thread_id, self._read_anew))
+        try:
+            with feed.followed():
+                yield Follower(feed, after, self._entries)
+        finally:
+            self._leave(feed)
+
+    def _leave(self, feed: Feed) -> None:
+        if not feed.is_watched:
+            del self._feeds[feed.thread_id]
+
+    async def last(self, thread_id: str) -> Place:
+        """Where the thread's stream ends now, as far as that can be known."""
+        place = BEGINNING
+        with suppress(TryAgain):
+            while (found := await self._entries.page(thread_id, place)) and found[-1].place > place:
+                place = found[-1].place
+        return place
 
     async def run(self) -> None:
         """Read for all who watch, for ever."""

@@ -16,7 +16,7 @@ from contract import Env
 from executor import broker, checkpoints, progress
 from executor.agents.agents import Agents
 from executor.agents.declared import Declared
-from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
 from executor.postgres.pool import open_pool
 from executor.service import Resources, Service
 from executor.settings import Settings
@@ -136,7 +136,8 @@ async def _opened(settings: Settings, metrics: Metrics) -> AsyncIterator[Resourc
     ):
         book, sweeps = Ledger(pool, LEASE_SECONDS), Sweeps(pool, LEASE_SECONDS)
         register, room, definitions, pods = Register(pool), WaitingRoom(pool), Definitions(pool), Pods(pool)
-        yield Resources(savers, stream, reader, connected, book, room, register, sweeps, definitions, pods)
+        threads = Threads(pool)
+        yield Resources(savers, stream, reader, connected, book, room, register, sweeps, definitions, pods, threads)
 
 
 async def _publish(js: JetStreamContext, settings: Settings, jobs: int) -> None:

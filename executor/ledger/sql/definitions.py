@@ -15,6 +15,12 @@ KEEP = f"{KEEP_GIVEN} RETURNING digest"
 
 SHOW_DEFINITION = "SELECT definition FROM definitions WHERE digest = %(definition)s"
 
+# What the thread's latest job runs, of those that have begun before those that have not.
+RAN = """
+SELECT agent, definition FROM jobs WHERE thread_id = %(thread_id)s
+ORDER BY started_at IS NULL, created_at DESC, job_id DESC LIMIT 1
+"""
+
 # A hundred whose last use is longest ago: those that no job names go, the others are looked at as late again. A day
 # more than jobs are kept: nobody can be about to name one of them without writing it.
 FORGET_DEFINITIONS = """

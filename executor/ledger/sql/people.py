@@ -52,6 +52,14 @@ WHERE jobs.job_id = held.job_id AND finished_at IS NULL
 RETURNING jobs.thread_id, jobs.status, earlier + attempts AS attempts, held.subject, held.headers, held.body
 """
 
+# Who has begun on a thread, or only who waits there for a person; locked, so that it stays so.
+BEGUN = """
+SELECT job_id FROM jobs
+WHERE thread_id = %(thread_id)s AND job_id <> %(job_id)s AND started_at IS NOT NULL AND finished_at IS NULL
+  AND (status = 'interrupted' OR NOT %(waiting)s)
+LIMIT 1 FOR UPDATE
+"""
+
 # What a person's answer is checked against; nobody else changes it meanwhile.
 ASKED = f"""
 SELECT status, answered, result, {QUESTIONS} AS questions

@@ -192,3 +192,51 @@ async def test_jobs_are_listed_by_thread_and_time(lab):
     ]
     assert got == [["b", "a"], ["b"], ["a"], []]
     assert await lab.register.jobs(9, JobFilter(thread_id="no\0thread")) == []
+
+
+async def put_in(lab, name, *, waiting=False):
+    def say(job_id, _):
+        return message(f"{job_id}:cancelled")
+
+    said = await lab.register.replace(
+        Submission(lab.identity(name, placed=False), message(f"{lab.id(name[0])}:execute")), say, waiting=waiting
+    )
+    return said if isinstance(said, Taken) else (said.job_id, said.called is not None)
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_a_job_takes_the_place_of_one_that_waits_for_a_person(lab, waiting):
+    await lab.finish(await lab.begin("a@t"), "interrupted", kept=lab.origin("a"))
+    assert await put_in(lab, "b@t", waiting=waiting) == (lab.id("a"), True)
+    assert await lab.states("a", "b") == ["cancelled", "queued"]
+    assert {"id": f"{lab.id('a')}:cancelled", "marked": False} in await lab.promised("a")
+    assert await lab.promised("b") == [{"id": f"{lab.id('b')}:execute", "marked": False}]
+
+
+async def test_a_job_that_runs_is_to_be_ended_by_its_worker_or_spared(lab):
+    claim = await lab.begin("a@t")
+    assert await put_in(lab, "b@t", waiting=True) == (None, False)
+    assert await lab.ledger.renew([claim]) == {lab.id("a"): False}
+    assert await put_in(lab, "c@t") == (lab.id("a"), False)
+    assert await lab.ledger.renew([claim]) == {lab.id("a"): True}
+    assert await lab.states("a", "b", "c") == ["running", "queued", "queued"]
+
+
+async def test_jobs_that_have_not_begun_are_spared(lab):
+    await lab.begin("z@t")
+    assert await lab.park("a@t")
+    assert await put_in(lab, "b@t") == (lab.id("z"), False)
+    assert await lab.states("a", "b") == ["parked", "queued"]
+
+
+async def test_a_job_whose_id_is_taken_takes_nobodys_place(lab):
+    await lab.finish(await lab.begin("a@t"), "interrupted", kept=lab.origin("a"))
+    await lab.register.queue([Submission(lab.identity("b", "other", placed=False), message("other"))])
+    assert await put_in(lab, "b@t") == Taken(0)
+    assert await lab.states("a", "b") == ["interrupted", "queued"]
+
+
+async def test_the_same_job_again_ends_none_but_itself_is_there(lab):
+    await lab.finish(await lab.begin("a@t"), "interrupted", kept=lab.origin("a"))
+    assert [await put_in(lab, "b@t"), await put_in(lab, "b@t")] == [(lab.id("a"), True), (None, False)]
+    assert await lab.states("a", "b") == ["cancelled", "queued"]

@@ -27,7 +27,7 @@ from executor.embedded.loopback import HOST, free_port, http_ok, wait_until
 from executor.jobs import verdict
 from executor.jobs.caller import ANYBODY
 from executor.jobs.events import parse
-from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, WaitingRoom
+from executor.ledger import Definitions, Ledger, Pods, Register, Sweeps, Threads, WaitingRoom
 from executor.ledger.sql import sweeps as sql
 from executor.postgres import pool
 from executor.postgres.pool import Pool, open_pool
@@ -169,8 +169,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     ):
         book, sweeps = Ledger(connections, LEASE), Sweeps(connections, LEASE)
         register, room = Register(connections), WaitingRoom(connections)
-        definitions, pods = Definitions(connections), Pods(connections)
-        yield Resources(savers, stream, reader, connected, book, room, register, sweeps, definitions, pods)
+        definitions, pods, threads = Definitions(connections), Pods(connections), Threads(connections)
+        yield Resources(savers, stream, reader, connected, book, room, register, sweeps, definitions, pods, threads)
 
 
 @asynccontextmanager

@@ -211,3 +211,14 @@ def test_what_json_cannot_say_is_said_as_text():
 
 def test_the_key_is_the_contracts():
     assert key_of("a thread") == "langgraph:stream:a thread"
+
+
+def test_a_tools_result_tells_the_id_that_its_message_has_in_the_state():
+    message = ToolMessage("2", tool_call_id="c1", name="add", id="m2")
+    assert told("updates", {"tools": {"messages": [message]}}) == [
+        (
+            "tool_result",
+            "tools",
+            {"id": "c1", "name": "add", "status": "success", "message_id": "m2", "content": "2"},
+        )
+    ]

@@ -164,3 +164,37 @@ async def test_a_job_that_is_cancelled_where_it_waits_is_traced_as_its_message_w
     await service.cancel("waits", ANYBODY)
     said = json.loads(world.broker.stored["waits:cancelled"].body)
     assert said["traceparent"] == traceparent
+
+
+async def test_a_job_in_place_of_one_that_waits_tells_that_it_was_cancelled(world, service):
+    await service.submit([request(service, "waits", thread_id="t")], ANYBODY)
+    world.ledger.rows["waits"].status = "interrupted"
+    await service.submit_instead(request(service, "new", thread_id="t"), ANYBODY, waiting=True)
+    assert world.told("waits:cancelled") == {"job_id": "waits"}
+    assert [(entry.job, entry.type, entry.data) for entry in world.stream.entries] == [
+        ("waits", "end", {"status": "cancelled"})
+    ]
+    assert "new:execute" in world.broker.stored
+
+
+async def test_a_job_in_place_of_one_that_runs_has_its_worker_told(world, service):
+    await service.submit([request(service, "runs", thread_id="t")], ANYBODY)
+    world.ledger.rows["runs"].status = "running"
+    await service.submit_instead(request(service, "spares", thread_id="t"), ANYBODY, waiting=True)
+    assert world.broker.called_off == []
+    await service.submit_instead(request(service, "new", thread_id="t"), ANYBODY, waiting=False)
+    assert world.broker.called_off == ["runs"]
+    assert "new:execute" in world.broker.stored
+
+
+async def test_a_job_that_is_refused_takes_nobodys_place(world, service):
+    await service.submit([request(service, "waits", thread_id="t"), request(service, "taken")], ANYBODY)
+    world.ledger.rows["waits"].status = "interrupted"
+    with pytest.raises(IdTaken):
+        await service.submit_instead(request(service, "taken", thread_id="t"), ANYBODY, waiting=True)
+    world.pods.unknown = {"metadata"}
+    with pytest.raises(NotKnownYet):
+        await service.submit_instead(
+            request(service, "new", thread_id="t", metadata={"by": "me"}), ANYBODY, waiting=True
+        )
+    assert (await world.ledger.job("waits")).status == "interrupted"

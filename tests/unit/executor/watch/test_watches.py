@@ -179,6 +179,14 @@ async def test_now_and_then_who_watches_has_a_sign_of_life(room):
         await pages.aclose()
 
 
+async def test_where_a_stream_ends_is_known_as_far_as_it_can_be_read(room):
+    assert await room.watches.last("t") == BEGINNING
+    room.entries.write(*[line(number) for number in range(7)])
+    assert await room.watches.last("t") == room.entries.streams["t"][-1].place
+    room.entries.down = True
+    assert await room.watches.last("t") == BEGINNING
+
+
 def test_as_many_watch_as_may_and_a_seat_is_free_again():
     watches = Room().watches
     seats = [watches.seat() for _ in range(LIMIT + 1)]

@@ -7,6 +7,7 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from executor.errors import Misconfigured
+from executor.variables import given
 
 _WITH_PORT = re.compile(r"\[(?P<address>[^\[\]]+)\](:\d+)?|(?P<name>[^\[\]:/,]+):\d+")
 
@@ -44,12 +45,6 @@ class Group(BaseModel):
     def variables(cls) -> dict[str, bool]:
         """The environment variables of the group, and whether each is required."""
         return {str(field.validation_alias): field.is_required() for field in cls.model_fields.values()}
-
-
-def given(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are set: an empty one is not, and a line break at the end of a value is not part of it."""
-    values = {name: value.rstrip("\r\n") for name, value in environ.items()}
-    return {name: value for name, value in values.items() if value}
 
 
 def host_alone(text: str) -> str:

@@ -17,9 +17,10 @@ from contract import (
     dead_letter_stream,
     status_stream,
 )
-from executor.environment import Group, given, host_alone
+from executor.environment import Group, host_alone
 from executor.errors import Misconfigured
 from executor.issuers import Issuers
+from executor.variables import given
 
 Word = Annotated[str, Field(min_length=1)]
 Host = Annotated[Word, AfterValidator(host_alone)]

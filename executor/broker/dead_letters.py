@@ -14,6 +14,10 @@ from executor.jobs.job import REPLAY_HEADER, Message
 OURS = "dlq-"
 
 
+class NoSuchLetter(ExecutorError):
+    """No letter is at this place (any more)."""
+
+
 @dataclass(frozen=True)
 class DeadLetter:
     """A dead letter; `sequence` is its place in the stream."""
@@ -53,7 +57,7 @@ class DeadLetters:
         try:
             return _letter(await self._broker.jetstream.get_msg(self._stream, sequence))
         except nats.js.errors.NotFoundError as error:
-            raise ExecutorError(f"no dead letter {sequence} in {self._stream}") from error
+            raise NoSuchLetter(f"no dead letter {sequence} in {self._stream}") from error
 
     async def drop(self, sequence: int) -> None:
         """Delete the letter."""

@@ -1,16 +1,13 @@
 """`agent-executor dlq`: the dead letters of a service, straight from NATS."""
 
-import asyncio
-import json
-import os
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
 
-from executor.broker import DeadLetter, DeadLetters, connect
-from executor.settings import NatsSettings
+from executor.cli.logged import Logged
+from executor.cli.printing import json_option
 
 
 @click.group()
@@ -18,81 +15,71 @@ def dlq() -> None:
     """Look at dead letters, replay them, drop them. Reads the NATS_* variables that the service reads."""
 
 
-@dlq.command("list")
+def of_nats(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option that says where NATS is."""
+    option = click.option(
+        "--nats-url", envvar="NATS_URL", show_envvar=True, help="Where NATS is; else as the context says."
+    )
+    return option(command)
+
+
+def of_letters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what chooses letters."""
+
+    @wraps(command)
+    def with_letters(sequences: tuple[int, ...], *, everything: bool, **more: Any) -> None:
+        if bool(sequences) == everything:
+            raise click.UsageError("name the letters by their places, or say --all")
+        command(sequences=None if everything else sequences, **more)
+
+    decorated: Callable[..., None] = with_letters
+    for option in (
+        json_option,
+        click.option("--reason", help="With --all: only those with this reason."),
+        click.option("--all", "everything", is_flag=True, help="All letters, or all with --reason."),
+        click.argument("sequences", type=int, nargs=-1),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+@dlq.command("list", cls=Logged)
 @click.option("--reason", help="Only those with this reason.")
-def list_letters(reason: str | None) -> None:
+@json_option
+@of_nats
+def list_letters(reason: str | None, nats_url: str | None, *, as_json: bool) -> None:
     """The letters, the oldest first: place, time, reason, attempts, subject."""
+    from executor.cli import letters  # noqa: PLC0415 - the other commands need no NATS
 
-    async def run() -> None:
-        async for letter in _letters(reason):
-            line = f"{letter.sequence:>8}  {letter.at[:19]}  {letter.reason:<20} {letter.attempts:>2}  {letter.subject}"
-            click.echo(line)
-
-    asyncio.run(run())
+    letters.run(letters.tell_all(nats_url, reason, as_json=as_json))
 
 
-@dlq.command()
+@dlq.command(cls=Logged)
 @click.argument("sequence", type=int)
-def show(sequence: int) -> None:
+@json_option
+@of_nats
+def show(sequence: int, nats_url: str | None, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyway
     """One letter, as JSON: its headers and the original body."""
+    from executor.cli import letters  # noqa: PLC0415
 
-    async def run() -> None:
-        async with _opened() as letters:
-            letter = await letters.one(sequence)
-        body = letter.body.decode("utf-8", "backslashreplace")
-        click.echo(json.dumps({"headers": dict(letter.headers), "body": body}, indent=2, ensure_ascii=False))
-
-    asyncio.run(run())
+    letters.run(letters.tell(nats_url, sequence))
 
 
-@dlq.command()
-@click.argument("sequences", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All letters, or all with --reason.")
-@click.option("--reason", help="With --all: only those with this reason.")
-def replay(sequences: tuple[int, ...], *, everything: bool, reason: str | None) -> None:
+@dlq.command(cls=Logged)
+@of_letters
+@of_nats
+def replay(**chosen: Any) -> None:
     """Let jobs begin anew from their last checkpoint: publish the originals, then delete the letters."""
-    asyncio.run(_each(sequences, reason, DeadLetters.replay, "replayed", everything=everything))
+    from executor.cli import letters  # noqa: PLC0415
+
+    letters.run(letters.replay(**chosen))
 
 
-@dlq.command()
-@click.argument("sequences", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All letters, or all with --reason.")
-@click.option("--reason", help="With --all: only those with this reason.")
-def drop(sequences: tuple[int, ...], *, everything: bool, reason: str | None) -> None:
+@dlq.command(cls=Logged)
+@of_letters
+@of_nats
+def drop(**chosen: Any) -> None:
     """Delete letters for good."""
+    from executor.cli import letters  # noqa: PLC0415
 
-    async def act(letters: DeadLetters, letter: DeadLetter) -> None:
-        await letters.drop(letter.sequence)
-
-    asyncio.run(_each(sequences, reason, act, "dropped", everything=everything))
-
-
-async def _each(
-    sequences: tuple[int, ...],
-    reason: str | None,
-    act: Callable[[DeadLetters, DeadLetter], Coroutine[Any, Any, None]],
-    word: str,
-    *,
-    everything: bool,
-) -> None:
-    if bool(sequences) == everything:
-        raise click.UsageError("name the letters by their places, or say --all")
-    async with _opened() as letters:
-        chosen = [await letters.one(sequence) for sequence in sequences]
-        chosen += [letter async for letter in letters.all() if everything and reason in {None, letter.reason}]
-        for letter in chosen:
-            await act(letters, letter)
-            click.echo(f"{word} {letter.sequence}")
-
-
-async def _letters(reason: str | None) -> AsyncIterator[DeadLetter]:
-    async with _opened() as letters:
-        async for letter in letters.all():
-            if reason in {None, letter.reason}:
-                yield letter
-
-
-@asynccontextmanager
-async def _opened() -> AsyncIterator[DeadLetters]:
-    async with connect(NatsSettings.read(os.environ)) as broker:
-        yield DeadLetters(broker)
+    letters.run(letters.drop(**chosen))

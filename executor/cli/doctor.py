@@ -49,10 +49,8 @@ class Check:
     seconds: float = SECONDS
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON: the findings, and whether it works.")
-def doctor(*, as_json: bool) -> None:
-    """Say whether the service can work with this environment, and what to do; exit status 1 where it cannot."""
+def tell_findings(*, as_json: bool) -> None:
+    """Print what is found, and end with status 1 where the service cannot work."""
 
     async def tell() -> None:
         with redirect_stdout(sys.stderr):  # a graph's module may print

@@ -203,7 +203,10 @@ async def test_a_persons_commands_show_the_token_of_a_file(own, serve, keys, tmp
         status, said = await ran({"EXECUTOR_URL": str(http.base_url)}, "jobs", "list")
         assert (status, said.startswith("agent-executor: 401: a token is asked for")) == (1, True)
         status, said = await ran({**where, "EXECUTOR_TOKEN_FILE": str(tmp_path / "none")}, "jobs", "list")
-        assert (status, said) == (1, f"agent-executor: {tmp_path / 'none'} cannot be read: FileNotFoundError\n")
+        assert (status, said) == (
+            1,
+            f"agent-executor: {tmp_path / 'none'} cannot be read: FileNotFoundError; --token-file names another\n",
+        )
 
 
 async def ran(environment, *words):

@@ -74,3 +74,8 @@ def test_who_cannot_be_had_is_listed_with_the_reason_and_no_success(run):
         "tools": [],
         "error": "model.provider: no key for anthropic here, ANTHROPIC_API_KEY is not set",
     }
+
+
+def test_the_images_graphs_are_listed_as_json_too(run):
+    run()
+    assert json.loads(CliRunner().invoke(cli, ["graphs", "--json"]).stdout) == ["table"]

@@ -12,15 +12,6 @@ from executor.__main__ import cli, main
 from executor.telemetry import configure_logs
 
 
-@pytest.fixture(autouse=True)
-def _own_logs():
-    """What the program sets up for its process does not outlive the test."""
-    handlers = logging.root.handlers[:]
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-
-
 @pytest.mark.parametrize("command", [[], *([name] for name in cli.commands)])
 def test_every_command_has_help(command):
     answer = CliRunner().invoke(cli, [*command, "--help"], prog_name="agent-executor")
@@ -33,15 +24,13 @@ def test_the_commands_of_the_contract_are_there():
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "streams"])
-def test_an_environment_that_is_wrong_is_one_line_and_no_success(monkeypatch, command):
+def test_an_environment_that_is_wrong_is_one_line_and_no_success(monkeypatch, run, command):
     for name in os.environ:
         monkeypatch.delenv(name)
-    monkeypatch.setattr("sys.argv", ["agent-executor", command])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert str(ended.value).startswith("agent-executor: ")
-    assert str(ended.value).endswith(" is missing")
-    assert "\n" not in str(ended.value)
+    done = run(command)
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert done.err.startswith("agent-executor: ")
+    assert done.err.endswith(" is missing\n")
 
 
 def test_a_line_break_at_the_end_of_a_secret_is_not_part_of_it_for_libraries_either(monkeypatch):

@@ -17,7 +17,10 @@ SHOW_DEFINITION = "SELECT definition FROM definitions WHERE digest = %(definitio
 
 # What the thread's latest job runs, of those that have begun before those that have not.
 RAN = """
-SELECT agent, definition FROM jobs WHERE thread_id = %(thread_id)s
+SELECT agent, definition
+FROM unnest(ARRAY['running', 'interrupted', 'completed', 'failed', 'cancelled', 'queued', 'parked']) AS words (status),
+     LATERAL (SELECT * FROM jobs WHERE jobs.thread_id = %(thread_id)s AND jobs.status = words.status
+              ORDER BY created_at DESC, job_id DESC LIMIT 1) AS latest
 ORDER BY started_at IS NULL, created_at DESC, job_id DESC LIMIT 1
 """
 

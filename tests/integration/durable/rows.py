@@ -109,6 +109,7 @@ VALUES: dict[str, Any] = {
     "before": 9,
     "gate": None,
     "tried": 1,
+    "waiting": False,
     "tenant": "small",
     "own": OWN,
     "error": None,

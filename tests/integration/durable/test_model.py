@@ -44,7 +44,7 @@ async def test_the_model_finds(postgres, monkeypatch, bug):
     assert right in statement
     monkeypatch.setattr(module, name, statement.replace(right, wrong))
     with pytest.raises(AssertionError):
-        await asyncio.to_thread(play, postgres, settings(RUN, max_examples=100))
+        await asyncio.to_thread(play, postgres, settings(RUN, max_examples=400))
 
 
 def play(postgres, how):

@@ -147,9 +147,9 @@ async def _rights(client: Client, settings: NatsSettings, said: list[str]) -> li
 
 
 async def _is_refused(client: Client, subject: str, said: list[str]) -> bool:
-    """The server says no before it answers the ping that follows."""
-    before = len(said)
+    """The server says no before it answers the ping that follows; the client tells us in a turn of its own."""
     subscription = await client.subscribe(subject)
     await client.flush(timeout=int(CALL_SECONDS))
     await subscription.unsubscribe()
-    return any("permission" in each.lower() for each in said[before:])
+    await client.flush(timeout=int(CALL_SECONDS))
+    return any("permission" in each.casefold() and f'"{subject}"'.casefold() in each.casefold() for each in said)

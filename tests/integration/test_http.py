@@ -219,7 +219,7 @@ async def test_a_job_as_large_as_a_message_may_be_completes_with_a_reference(run
         ("", 202),
         ("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n", 202),
         (f"x: {'x' * 60_000}\r\n", 202),
-        (f"x: {'x' * 70_000}\r\n", 431),
+        (f"x: {'x' * 200_000}\r\n", 431),
     ],
     ids=["plain", "an offer of HTTP/2", "a large head", "one that is too large"],
 )

@@ -4,24 +4,49 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 
 	"github.com/crossplane/function-sdk-go"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	"github.com/crossplane/function-sdk-go/resource"
+	"github.com/crossplane/function-sdk-go/resource/composed"
 	"github.com/crossplane/function-sdk-go/response"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
 const megabytes = 16 << 20
+
+// Answer is what ours answers, as JSON with the names of the protocol's fields and its enums as numbers.
+type Answer struct {
+	Desired struct {
+		Composite Document            `json:"composite"`
+		Resources map[string]Document `json:"resources"`
+	} `json:"desired"`
+	Conditions   []*fnv1.Condition `json:"conditions"`
+	Requirements struct {
+		Resources map[string]Selector `json:"resources"`
+	} `json:"requirements"`
+}
+
+// Document is a manifest, or the part of the composite that is written.
+type Document struct {
+	Resource map[string]any `json:"resource"`
+}
+
+// Selector asks for one object by its name.
+type Selector struct {
+	APIVersion string  `json:"api_version"`
+	Kind       string  `json:"kind"`
+	Name       string  `json:"match_name"`
+	Namespace  *string `json:"namespace"`
+}
 
 // Lean answers every claim as ours answered one.
 type Lean struct {
 	fnv1.UnimplementedFunctionRunnerServiceServer
 
-	answer    *fnv1.RunFunctionResponse
-	manifests map[string]map[string]any
-	status    map[string]any
+	answer       Answer
+	requirements *fnv1.Requirements
 }
 
 // RunFunction answers one call.
@@ -32,21 +57,29 @@ func (f *Lean) RunFunction(_ context.Context, req *fnv1.RunFunctionRequest) (*fn
 	if rsp.Desired == nil {
 		rsp.Desired = &fnv1.State{}
 	}
-	rsp.Desired.Resources = make(map[string]*fnv1.Resource, len(f.manifests))
-	for key, manifest := range f.manifests {
-		written, err := structpb.NewStruct(manifest)
+	rsp.Desired.Resources = make(map[string]*fnv1.Resource, len(f.answer.Desired.Resources))
+	for key, desired := range f.answer.Desired.Resources {
+		written, err := write(desired)
 		if err != nil {
 			return nil, err
 		}
-		rsp.Desired.Resources[key] = &fnv1.Resource{Resource: written, Ready: ready(req.GetObserved().GetResources()[key])}
+		written.Ready = ready(req.GetObserved().GetResources()[key])
+		rsp.Desired.Resources[key] = written
 	}
-	said, err := structpb.NewStruct(map[string]any{"status": f.status})
+	said, err := write(f.answer.Desired.Composite)
 	if err != nil {
 		return nil, err
 	}
-	rsp.Desired.Composite = &fnv1.Resource{Resource: said}
-	rsp.Conditions, rsp.Requirements = f.answer.GetConditions(), f.answer.GetRequirements()
+	rsp.Desired.Composite = said
+	rsp.Conditions, rsp.Requirements = f.answer.Conditions, f.requirements
 	return rsp, nil
+}
+
+func write(document Document) (*fnv1.Resource, error) {
+	object := composed.New()
+	object.SetUnstructuredContent(document.Resource)
+	written, err := resource.AsStruct(object)
+	return &fnv1.Resource{Resource: written}, err
 }
 
 // ready looks at a status as our judgement does.
@@ -67,17 +100,20 @@ func serve(address, file string) error {
 	if err != nil {
 		return err
 	}
-	answer := &fnv1.RunFunctionResponse{}
-	if err := protojson.Unmarshal(content, answer); err != nil {
+	lean := &Lean{requirements: &fnv1.Requirements{Resources: map[string]*fnv1.ResourceSelector{}}}
+	if err := json.Unmarshal(content, &lean.answer); err != nil {
 		return err
 	}
-	manifests := map[string]map[string]any{}
-	for key, desired := range answer.GetDesired().GetResources() {
-		manifests[key] = desired.GetResource().AsMap()
+	for key, asked := range lean.answer.Requirements.Resources {
+		lean.requirements.Resources[key] = &fnv1.ResourceSelector{
+			ApiVersion: asked.APIVersion,
+			Kind:       asked.Kind,
+			Match:      &fnv1.ResourceSelector_MatchName{MatchName: asked.Name},
+			Namespace:  asked.Namespace,
+		}
 	}
-	status, _ := answer.GetDesired().GetComposite().GetResource().AsMap()["status"].(map[string]any)
 	return function.Serve(
-		&Lean{answer: answer, manifests: manifests, status: status},
+		lean,
 		function.Listen("tcp", address),
 		function.Insecure(true),
 		function.MaxRecvMessageSize(megabytes),

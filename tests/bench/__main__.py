@@ -8,7 +8,6 @@ import asyncio
 import gc
 import statistics
 import sys
-import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -16,12 +15,11 @@ import psycopg
 import structlog
 import uvloop
 
-from contract import Env
 from executor import embedded
 from executor.app import settle_memory
 from executor.settings import PostgresSettings
 from tests import rig
-from tests.bench import memory
+from tests.bench import beside, memory
 from tests.bench.variants import Variant, bare, loop, ours, saved, stock
 from tests.bench.watch import Watch, counted, postmaster
 from tests.rig import Environment
@@ -78,15 +76,7 @@ async def statements(servers: embedded.Servers, at_once: int) -> str:
 
 
 async def _run(variant: Variant, given: Environment, jobs: int, at_once: int, watch: Watch) -> None:
-    tag = f"b{uuid.uuid4().hex[:10]}"
-    own = given | {
-        Env.NATS_STREAM_NAME: tag.upper(),
-        Env.NATS_CONSUMER_GROUP: tag,
-        Env.EXECUTOR_SUBJECT_PREFIX: tag,
-        Env.POSTGRES_DB: tag,
-    }
-    async with rig.database(given, tag), rig.streams(given, tag.upper()):
-        await rig.provision(own)
+    async with beside.own_place(given) as own:
         gc.collect()
         await variant(own, jobs, at_once, watch)
 

@@ -9,10 +9,7 @@ import asyncio
 import json
 import os
 import platform
-import statistics
 import sys
-import tempfile
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,11 +22,12 @@ import structlog
 from contract import Env
 from executor import embedded
 from executor.embedded.commands import Service
-from executor.embedded.loopback import free_port, wait_until
+from executor.embedded.loopback import wait_until
 from tests import rig
+from tests.bench import beside
+from tests.bench.beside import Figures
 from tests.bench.watch import cpu_seconds, postmaster
 from tests.integration.world import STRUCTURED, enveloped
-from tests.upgrade import landed
 from tests.upgrade.images import Image
 from tools.version import ROOT
 
@@ -46,7 +44,6 @@ COLUMNS = {
 }
 WARM = 30
 WAYS = ("nats", "http"), ("http", "nats")  # in turn: whoever is second may find the machine as the first left it
-Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Place:
         return {**json.loads(said), "ms CPU": pods, "ms Postgres": postgres}
 
     def _spent(self) -> tuple[float, float]:
-        return sum(_spent(pod.pid) for pod in self.pods), cpu_seconds(self.postmaster)
+        return sum(beside.spent(pod.pid) for pod in self.pods), cpu_seconds(self.postmaster)
 
 
 async def measure(images: Sequence[Image], given: argparse.Namespace) -> list[Figures]:
@@ -95,29 +92,16 @@ async def measure(images: Sequence[Image], given: argparse.Namespace) -> list[Fi
 
 @asynccontextmanager
 async def _place(image: Image, servers: embedded.Servers, given: argparse.Namespace, pods: int) -> AsyncIterator[Place]:
-    tag = f"b{uuid.uuid4().hex[:10]}"
-    environment = servers.environment()
-    own = environment | {
-        Env.NATS_STREAM_NAME: tag.upper(),
-        Env.NATS_CONSUMER_GROUP: tag,
-        Env.EXECUTOR_SUBJECT_PREFIX: tag,
-        Env.POSTGRES_DB: tag,
-        Env.EXECUTOR_GRAPHS: str(GRAPHS),
+    more = {
         Env.EXECUTOR_CONCURRENCY: str(given.at_once if pods == 1 else 1),
-        Env.EXECUTOR_DRAIN_SECONDS: "0",
         Env.EXECUTOR_LOG_LEVEL: "error",
     }
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(rig.database(environment, tag))
-        await stack.enter_async_context(rig.streams(environment, tag.upper()))
-        await rig.provision(own)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    async with beside.own_place(servers.environment(), **more) as own, AsyncExitStack() as stack:
         running: list[Service] = []
         for _ in range(pods):
-            pod = Service(own | {Env.PORT: str(free_port())}, log=folder / f"{len(running)}", program=image.program)
-            running.append(await stack.enter_async_context(pod))
+            running.append(await stack.enter_async_context(beside.at_work(image, own, GRAPHS)))
             if len(running) < pods:
-                await _occupy(pod)
+                await _occupy(running[-1])
         place = Place(own, running[0], running, postmaster(servers))
         for way in ("nats", "http"):
             await place.measure(way, WARM, given.at_once)
@@ -136,32 +120,9 @@ async def _occupy(pod: Service) -> None:
         await wait_until("it is occupied", runs)
 
 
-def _spent(pid: int | None) -> float:
-    """Seconds of CPU time."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def machine() -> dict[str, Any]:
     """What the figures were made on."""
     return {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]}
-
-
-def table(found: Sequence[Figures]) -> str:
-    """A line for each form, image and way: medians over the rounds."""
-    head = f"{'form':<11}{'image':<8}{'way':<6}" + "".join(f"{name:>20}" for name in COLUMNS)
-    return "\n".join([head, *(_row(case, found) for case in dict.fromkeys(map(_case, found)))])
-
-
-def _row(case: tuple[str, str, str], found: Sequence[Figures]) -> str:
-    mine = [each for each in found if _case(each) == case]
-    cells = [f"{statistics.median(each[name] for each in mine):>20.{digits}f}" for name, digits in COLUMNS.items()]
-    form, image, way = case
-    return f"{form:<11}{image:<8}{way:<6}{''.join(cells)}"
-
-
-def _case(figures: Figures) -> tuple[str, str, str]:
-    return figures["form"], figures["image"], figures["way"]
 
 
 def main() -> None:
@@ -173,9 +134,8 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help="without the image that landed last")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    images = [Image("new", ROOT), *([] if given.alone else [Image("landed", landed.provide())])]
-    found = asyncio.run(measure(images, given))
-    print(table(found))
+    found = asyncio.run(measure(beside.images(alone=given.alone), given))
+    print(beside.table(found, {"form": 11, "image": 8, "way": 6}, COLUMNS, 20))
     print(json.dumps({"machine": machine(), "figures": found}))
 
 

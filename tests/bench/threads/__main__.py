@@ -6,11 +6,8 @@ Interleaved rounds; each is one service that works off so many messages. In `flo
 import argparse
 import asyncio
 import json
-import statistics
 import sys
-import tempfile
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,21 +19,19 @@ from contract import Env
 from executor import embedded
 from executor.broker import connect
 from executor.embedded.commands import Service
-from executor.embedded.loopback import free_port, wait_until
+from executor.embedded.loopback import wait_until
 from executor.settings import NatsSettings, PostgresSettings
 from tests import rig
+from tests.bench import beside
+from tests.bench.beside import Figures
 from tests.integration.world import enveloped
-from tests.upgrade import landed
 from tests.upgrade.images import Image
-from tools.version import ROOT
 
 GRAPHS = Path(__file__).parent / "langgraph.json"
 FORMS = ("alone", "named", "chats", "one", "flood")
 OF_CHAT = 10  # jobs of each thread
 PUBLISHED_AT_ONCE = 200
 COLUMNS = {"jobs/s": 1, "ms CPU": 2, "flood/s": 1}
-
-Figures = dict[str, Any]
 
 
 async def measure(images: Sequence[Image], given: argparse.Namespace) -> list[Figures]:
@@ -54,26 +49,11 @@ async def measure(images: Sequence[Image], given: argparse.Namespace) -> list[Fi
 
 
 async def _one(image: Image, servers: embedded.Servers, given: argparse.Namespace, form: str) -> Figures:
-    tag = f"b{uuid.uuid4().hex[:10]}"
-    environment = servers.environment()
-    own = environment | {
-        Env.NATS_STREAM_NAME: tag.upper(),
-        Env.NATS_CONSUMER_GROUP: tag,
-        Env.EXECUTOR_SUBJECT_PREFIX: tag,
-        Env.POSTGRES_DB: tag,
-        Env.EXECUTOR_GRAPHS: str(GRAPHS),
-        Env.EXECUTOR_CONCURRENCY: str(given.at_once),
-        Env.EXECUTOR_DRAIN_SECONDS: "0",
-        Env.EXECUTOR_LOG_LEVEL: "error",
-        Env.PORT: str(free_port()),
-    }
-    async with rig.database(environment, tag), rig.streams(environment, tag.upper()):
-        await rig.provision(own)
-        with tempfile.TemporaryDirectory() as folder:
-            connecting = psycopg.AsyncConnection.connect(**PostgresSettings.read(own).conninfo(), autocommit=True)
-            running = Service(own, log=Path(folder) / "log", program=image.program)
-            async with running as service, await connecting as database:
-                return await _worked(service, database, NatsSettings.read(own), given, form)
+    more = {Env.EXECUTOR_CONCURRENCY: str(given.at_once), Env.EXECUTOR_LOG_LEVEL: "error"}
+    async with beside.own_place(servers.environment()) as place:
+        connecting = psycopg.AsyncConnection.connect(**PostgresSettings.read(place).conninfo(), autocommit=True)
+        async with beside.at_work(image, place, GRAPHS, **more) as service, await connecting as database:
+            return await _worked(service, database, NatsSettings.read(place), given, form)
 
 
 async def _worked(
@@ -83,11 +63,11 @@ async def _worked(
     await wait_until("the first is done", lambda: _are_done(database, "warm", 1))
     events = [_event(f"job-{n}", _thread(form, n)) for n in range(given.jobs)]
     flood = [_event(f"flood-{n}", "flood") for n in range(given.flood)] if form == "flood" else []
-    began, cpu = time.perf_counter(), _cpu(service.pid)
+    began, cpu = time.perf_counter(), beside.spent(service.pid)
     await _publish(nats, [*flood, *events])
     with suppress(TimeoutError):
         await wait_until("the others are done", lambda: _are_done(database, "job", given.jobs), given.seconds, 0.1)
-    seconds, cpu = time.perf_counter() - began, _cpu(service.pid) - cpu
+    seconds, cpu = time.perf_counter() - began, beside.spent(service.pid) - cpu
     jobs, floods = await _done(database, "job"), await _done(database, "flood")
     return {"jobs/s": jobs / seconds, "ms CPU": 1000 * cpu / max(jobs + floods, 1), "flood/s": floods / seconds}
 
@@ -118,28 +98,6 @@ async def _done(database: psycopg.AsyncConnection[Any], kind: str) -> int:
     return int(count)
 
 
-def _cpu(pid: int | None) -> float:
-    """Seconds that the process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def table(found: Sequence[Figures]) -> str:
-    """A line for each form and image: medians over the rounds."""
-    head = f"{'form':<8}{'image':<8}" + "".join(f"{name:>10}" for name in COLUMNS)
-    return "\n".join([head, *(_row(form, image, found) for form, image in dict.fromkeys(map(_case, found)))])
-
-
-def _row(form: str, image: str, found: Sequence[Figures]) -> str:
-    mine = [each for each in found if _case(each) == (form, image)]
-    cells = [f"{statistics.median(each[name] for each in mine):>10.{digits}f}" for name, digits in COLUMNS.items()]
-    return f"{form:<8}{image:<8}{''.join(cells)}"
-
-
-def _case(figures: Figures) -> tuple[str, str]:
-    return figures["form"], figures["image"]
-
-
 def main() -> None:
     """Measure, print the table, and the figures as JSON."""
     parser = argparse.ArgumentParser(prog="make bench-threads", description=__doc__)
@@ -151,9 +109,8 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS, help="what is measured (default all)")
     parser.add_argument("--alone", action="store_true", help="without the image that landed last")
     given = parser.parse_args()
-    images = [Image("new", ROOT), *([] if given.alone else [Image("landed", landed.provide())])]
-    found = asyncio.run(measure(images, given))
-    print(table(found))
+    found = asyncio.run(measure(beside.images(alone=given.alone), given))
+    print(beside.table(found, {"form": 8, "image": 8}, COLUMNS, 10))
     print(json.dumps(found))
 
 

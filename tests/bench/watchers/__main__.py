@@ -6,33 +6,27 @@ Ten jobs tell ten entries a second each; the watchers are a process of their own
 import argparse
 import asyncio
 import json
-import os
-import statistics
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from contract import Env
 from executor import embedded
 from executor.embedded.commands import Service
-from executor.embedded.loopback import free_port
 from tests import rig
+from tests.bench import beside
+from tests.bench.beside import Figures
 from tests.integration.world import STRUCTURED, enveloped
-from tests.upgrade import landed
 from tests.upgrade.images import Image
 from tools.version import ROOT
 
 GRAPHS = Path(__file__).parent / "langgraph.json"
 RATE = 10
 SETTLE_SECONDS = 8.0  # until all are connected
-
-Figures = dict[str, Any]
 
 
 async def measure(images: Sequence[Image], levels: Sequence[int], given: argparse.Namespace) -> list[Figures]:
@@ -50,23 +44,12 @@ async def measure(images: Sequence[Image], levels: Sequence[int], given: argpars
 
 
 async def _one(image: Image, servers: embedded.Servers, watchers: int, count: int, seconds: float) -> Figures:
-    tag = f"b{uuid.uuid4().hex[:10]}"
-    given = servers.environment()
-    own = given | {
-        Env.NATS_STREAM_NAME: tag.upper(),
-        Env.NATS_CONSUMER_GROUP: tag,
-        Env.EXECUTOR_SUBJECT_PREFIX: tag,
-        Env.POSTGRES_DB: tag,
-        Env.EXECUTOR_GRAPHS: str(GRAPHS),
-        Env.EXECUTOR_CONCURRENCY: str(count),
-        Env.EXECUTOR_DRAIN_SECONDS: "0",
-        Env.PORT: str(free_port()),
-    }
-    async with rig.database(given, tag), rig.streams(given, tag.upper()):
-        await rig.provision(own)
-        with tempfile.TemporaryDirectory() as folder:
-            async with Service(own, log=Path(folder) / "log", program=image.program) as service:
-                return await _watched(service, watchers, count, seconds)
+    more = {Env.EXECUTOR_CONCURRENCY: str(count)}
+    async with (
+        beside.own_place(servers.environment()) as place,
+        beside.at_work(image, place, GRAPHS, **more) as service,
+    ):
+        return await _watched(service, watchers, count, seconds)
 
 
 async def _watched(service: Service, watchers: int, count: int, seconds: float) -> Figures:
@@ -76,9 +59,9 @@ async def _watched(service: Service, watchers: int, count: int, seconds: float) 
     command = [sys.executable, "-m", "tests.bench.watchers.client", *map(str, words)]
     client = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
     await asyncio.sleep(begin - time.time())
-    before = _spent(service.pid)
+    before = beside.spent(service.pid)
     await asyncio.sleep(begin + seconds - time.time())
-    after, memory = _spent(service.pid), _resident(service.pid)
+    after, memory = beside.spent(service.pid), beside.memory(service.pid)
     said, _ = await client.communicate()
     return {**json.loads(said), "CPU %": 100 * (after - before) / seconds, "MiB": memory}
 
@@ -94,17 +77,6 @@ async def _telling(service: Service, count: int, until: float) -> list[str]:
     return jobs
 
 
-def _spent(pid: int | None) -> float:
-    """Seconds of CPU time."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident(pid: int | None) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
 def table(found: Sequence[Figures]) -> str:
     """A line for each number of watchers and image: medians over the rounds, and answers of all of them."""
     columns = {"entries/s": 0, "CPU %": 0, "p50 ms": 1, "p99 ms": 1, "MiB": 0}
@@ -115,7 +87,7 @@ def table(found: Sequence[Figures]) -> str:
 
 def _row(mine: Sequence[Figures], columns: Mapping[str, int]) -> str:
     watchers, image = _case(mine[0])
-    medians = [f"{statistics.median(each[name] for each in mine):>11.{digits}f}" for name, digits in columns.items()]
+    medians = [f"{beside.median(mine, name):>11.{digits}f}" for name, digits in columns.items()]
     answers: dict[str, int] = {}
     for each in mine:
         answers |= {status: answers.get(status, 0) + count for status, count in each["answers"].items()}
@@ -135,8 +107,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of a measurement (default 10)")
     parser.add_argument("--alone", action="store_true", help="without the image that landed last")
     given = parser.parse_args()
-    images = [Image("new", ROOT), *([] if given.alone else [Image("landed", landed.provide())])]
-    found = asyncio.run(measure(images, [int(level) for level in given.watchers.split(",")], given))
+    levels = [int(level) for level in given.watchers.split(",")]
+    found = asyncio.run(measure(beside.images(alone=given.alone), levels, given))
     print(table(found))
     print(json.dumps(found))
 

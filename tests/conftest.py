@@ -2,7 +2,6 @@
 
 import os
 import sys
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -64,20 +63,9 @@ async def model() -> AsyncIterator[Model]:
 @pytest.fixture
 async def environment(server_environment: Environment, model: Model) -> AsyncIterator[Environment]:
     """What `agent-executor serve` needs but PORT: an empty database and unused names on the broker, gone afterwards."""
-    tag = uuid.uuid4().hex[:12]
-    own = {
-        Env.NATS_STREAM_NAME: f"T{tag}",
-        Env.NATS_CONSUMER_GROUP: f"w{tag}",
-        Env.EXECUTOR_SUBJECT_PREFIX: f"t{tag}",
-        Env.POSTGRES_DB: f"t{tag}",
-        Env.OPENAI_API_KEY: "scripted",
-        Env.OPENAI_BASE_URL: model.url,
-    }
-    async with (
-        rig.database(server_environment, own[Env.POSTGRES_DB]),
-        rig.streams(server_environment, own[Env.NATS_STREAM_NAME]),
-    ):
-        yield server_environment | own
+    more = {Env.OPENAI_API_KEY: "scripted", Env.OPENAI_BASE_URL: model.url}
+    async with rig.own_place(server_environment, **more) as own:
+        yield own
 
 
 @pytest.fixture

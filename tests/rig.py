@@ -1,6 +1,7 @@
 """What the fixtures are made of: servers given by TEST_*_URL, a database and stream names of a test's own."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -43,6 +44,20 @@ async def drop_anchor(environment: Environment) -> None:
     client = await nats.connect(environment[Env.NATS_URL])
     await client.jetstream().add_stream(name=ANCHOR, subjects=[ANCHOR])
     await client.close()
+
+
+@asynccontextmanager
+async def own_place(environment: Environment, **more: str) -> AsyncIterator[Environment]:
+    """The environment with an empty database and unused names on the broker, gone at the end; `more` is added to it."""
+    tag = uuid.uuid4().hex[:12]
+    own = environment | {
+        Env.NATS_STREAM_NAME: f"T{tag}",
+        Env.NATS_CONSUMER_GROUP: f"w{tag}",
+        Env.EXECUTOR_SUBJECT_PREFIX: f"t{tag}",
+        Env.POSTGRES_DB: f"t{tag}",
+    }
+    async with database(environment, own[Env.POSTGRES_DB]), streams(environment, own[Env.NATS_STREAM_NAME]):
+        yield own | more
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import os
 import statistics
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,18 +26,11 @@ def images(*, alone: bool = False) -> list[Image]:
 
 
 @asynccontextmanager
-async def own_place(given: Environment, **more: str) -> AsyncIterator[dict[str, str]]:
+async def own_place(given: Environment, **more: str) -> AsyncIterator[Environment]:
     """The environment of services on streams and a database that nobody else has; `more` is added to it."""
-    tag = f"b{uuid.uuid4().hex[:10]}"
-    own = given | {
-        Env.NATS_STREAM_NAME: tag.upper(),
-        Env.NATS_CONSUMER_GROUP: tag,
-        Env.EXECUTOR_SUBJECT_PREFIX: tag,
-        Env.POSTGRES_DB: tag,
-    }
-    async with rig.database(given, tag), rig.streams(given, tag.upper()):
+    async with rig.own_place(given, **more) as own:
         await rig.provision(own)
-        yield {**own, **more}
+        yield own
 
 
 @asynccontextmanager

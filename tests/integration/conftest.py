@@ -3,7 +3,7 @@
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,18 @@ from tests.integration.world import World, world
 from tests.rig import Environment
 
 
+@asynccontextmanager
+async def serving(place: Environment, model: Model, log: Path) -> AsyncIterator[Service]:
+    """A running service at a place that is provisioned first; its log is shown at the end when something fails."""
+    more = {Env.OPENAI_API_KEY: "scripted", Env.OPENAI_BASE_URL: model.url, Env.PORT: str(free_port())}
+    await rig.provision(place)
+    async with Service(place | more, log=log) as service:
+        try:
+            yield service
+        finally:
+            sys.stderr.write(service.tail(200))
+
+
 @dataclass(frozen=True)
 class Shared:
     """A running service and its clients."""
@@ -34,26 +46,14 @@ async def shared(
     server_environment: Environment, model: Model, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Shared]:
     """A service with names of its own that runs as long as the tests do; its log is shown at the end when it fails."""
-    tag = uuid.uuid4().hex[:12]
-    environment = server_environment | {
-        Env.NATS_STREAM_NAME: f"T{tag}",
-        Env.NATS_CONSUMER_GROUP: f"w{tag}",
-        Env.EXECUTOR_SUBJECT_PREFIX: f"t{tag}",
-        Env.POSTGRES_DB: f"t{tag}",
-        Env.OPENAI_API_KEY: "scripted",
-        Env.OPENAI_BASE_URL: model.url,
-        Env.EXECUTOR_MAX_ATTEMPTS: "2",
-        Env.PORT: str(free_port()),
-    }
     log = tmp_path_factory.mktemp("shared") / "serve.log"
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(rig.database(server_environment, environment[Env.POSTGRES_DB]))
-        await stack.enter_async_context(rig.streams(server_environment, environment[Env.NATS_STREAM_NAME]))
-        await rig.provision(environment)
-        service = await stack.enter_async_context(Service(environment, log=log))
-        stack.callback(lambda: sys.stderr.write(service.tail(200)))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=service.url, timeout=60))
-        yield Shared(await stack.enter_async_context(world(environment)), http, log)
+    async with (
+        rig.own_place(server_environment, **{Env.EXECUTOR_MAX_ATTEMPTS: "2"}) as place,
+        serving(place, model, log) as service,
+        httpx.AsyncClient(base_url=service.url, timeout=60) as http,
+        world(place) as mine,
+    ):
+        yield Shared(mine, http, log)
 
 
 @pytest.fixture

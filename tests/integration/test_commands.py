@@ -4,30 +4,17 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE
-from dataclasses import dataclass
 
 import pytest
 
 from contract import Env
 from executor.embedded.commands import Service
 from executor.embedded.loopback import free_port
+from tests.commands import Done
 from tests.integration.world import deep, event, says, unique, writing
 
 pytestmark = pytest.mark.anyio
 OURS = (Env.NATS_STREAM_NAME, Env.EXECUTOR_SUBJECT_PREFIX)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a command."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import structlog
 
 from executor.__main__ import main
 from executor.cli import outage, printing, submitting, waiting
+from tests.commands import Done
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,6 @@ def served():
 def service(served):
     """The service."""
     return served[0]
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a command."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture

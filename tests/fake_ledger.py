@@ -9,31 +9,33 @@ from functools import partial
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import (
-    EVERY_JOB,
-    TERMINAL,
+from executor.jobs.claims import (
     Applicant,
     Blocked,
     Busy,
-    CalledOff,
     Claim,
     Conflict,
     Early,
     Finished,
     GoesOn,
+    NotClaimed,
+    Tries,
+    Waiting,
+    Wake,
+)
+from executor.jobs.job import (
+    EVERY_JOB,
+    TERMINAL,
+    CalledOff,
     Identity,
     Job,
     JobFilter,
     Message,
-    NotClaimed,
     Origin,
     Outcome,
     Replaced,
     Submission,
     Taken,
-    Tries,
-    Waiting,
-    Wake,
 )
 from tests.fakes import EPOCH, Journal
 

@@ -10,15 +10,9 @@ from typing import Any
 
 from executor.errors import Drained, ExecutorError, TryAgain
 from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
+from executor.jobs.claims import Claim
 from executor.jobs.entries import BEGINNING, Entry, Place, StreamEntry
-from executor.jobs.job import (
-    Claim,
-    Completed,
-    Interrupted,
-    JobRequest,
-    Message,
-    Result,
-)
+from executor.jobs.job import Completed, Interrupted, JobRequest, Message, Result
 from executor.worker.ports import Emit
 
 Journal = list[tuple[object, ...]]

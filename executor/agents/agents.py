@@ -17,8 +17,9 @@ from executor.agents.gates import Gates
 from executor.agents.run import Run
 from executor.errors import Rejected
 from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved, agent_asked
+from executor.jobs.claims import Claim
 from executor.jobs.entries import EntryBody
-from executor.jobs.job import Claim, JobRequest
+from executor.jobs.job import JobRequest
 from executor.settings import ModelSettings
 
 log = structlog.get_logger()

@@ -16,8 +16,9 @@ from executor.agents.state import last_text, whole_as_json
 from executor.agents.steps import remaining_steps
 from executor.agents.stream import MODES, asks, entry_bodies
 from executor.errors import Drained, Rejected, StepLimit
+from executor.jobs.claims import Claim
 from executor.jobs.entries import EntryBody
-from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Result
+from executor.jobs.job import Completed, Interrupted, JobRequest, Result
 
 FIRST = 1  # epoch
 UNKNOWN_CHECKPOINT = "unknown_checkpoint"

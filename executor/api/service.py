@@ -13,6 +13,7 @@ from executor.api.waits import Waits
 from executor.errors import ExecutorError, TryAgain
 from executor.jobs.agents import UNRESOLVED, KnownAgent, Resolved
 from executor.jobs.caller import Caller
+from executor.jobs.claims import Wake
 from executor.jobs.envelope import Headers
 from executor.jobs.events import ACCEPTED, parse
 from executor.jobs.job import (
@@ -26,7 +27,6 @@ from executor.jobs.job import (
     Replaced,
     Submission,
     Taken,
-    Wake,
 )
 from executor.jobs.outcomes import Outcomes
 from executor.watch import Watches

@@ -22,7 +22,7 @@ from executor.checkpoints.reading import ReadingSaver
 from executor.checkpoints.saver import JobSaver
 from executor.checkpoints.write_buffer import WriteBuffer
 from executor.errors import TryAgain
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 from executor.settings import CheckpointSettings, PostgresSettings
 from executor.telemetry import Metrics
 

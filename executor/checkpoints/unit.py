@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 
 Row = tuple[Any, ...]  # the columns of a table, in the order of the statement
 

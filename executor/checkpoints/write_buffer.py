@@ -7,7 +7,7 @@ from functools import partial
 
 from executor.checkpoints.langgraph_internals import Place
 from executor.checkpoints.unit import Row, Rows, Unit, answer, distinct
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 
 # Turns of the event loop for which a task's writes wait for the checkpoint that makes them superfluous. It comes after
 # one (that of an input is followed after three), which takes microseconds or, where many jobs are at work, long.

@@ -9,8 +9,9 @@ from urllib.parse import quote
 from orjson import Fragment
 
 from executor.jobs.answers import Question
+from executor.jobs.claims import Claim, Wake
 from executor.jobs.events import Fact, Word, render, render_wake
-from executor.jobs.job import Claim, Interrupted, JobRequest, Message, Origin, Outcome, Result, Wake
+from executor.jobs.job import Interrupted, JobRequest, Message, Origin, Outcome, Result
 from executor.jobs.locations import location_of
 from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings

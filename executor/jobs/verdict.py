@@ -6,7 +6,7 @@ from random import Random
 
 from executor.errors import GateClosed, LeaseLost, Rejected, StepLimit
 from executor.jobs import faults
-from executor.jobs.job import Tries
+from executor.jobs.claims import Tries
 from executor.values import text
 
 FIRST_DELAY = 1.0

@@ -11,21 +11,8 @@ from psycopg.types.json import Json
 from executor.errors import LeaseLost, TryAgain
 from executor.jobs.agents import UNRESOLVED, Resolved
 from executor.jobs.answers import Question
-from executor.jobs.job import (
-    Blocked,
-    Busy,
-    Claim,
-    Conflict,
-    Early,
-    Finished,
-    Identity,
-    Message,
-    NotClaimed,
-    Origin,
-    Outcome,
-    Tries,
-    Wake,
-)
+from executor.jobs.claims import Blocked, Busy, Claim, Conflict, Early, Finished, NotClaimed, Tries, Wake
+from executor.jobs.job import Identity, Message, Origin, Outcome
 from executor.ledger.definitions import Keeping
 from executor.ledger.own_threads import on_threads
 from executor.ledger.sql import worker as sql

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from executor.jobs.answers import NotAsked, Question, WrongAnswer, chosen
+from executor.jobs.claims import Wake
 from executor.jobs.job import (
     EVERY_JOB,
     TERMINAL,
@@ -19,7 +20,6 @@ from executor.jobs.job import (
     Replaced,
     Submission,
     Taken,
-    Wake,
 )
 from executor.ledger.definitions import Keeping
 from executor.ledger.ledger import LARGE_BYTES, as_json, kept_columns, outbox_columns

@@ -1,6 +1,7 @@
 """What any process does in the ledger for all of them, and whose turn it is."""
 
-from executor.jobs.job import Claim, Message, Wake
+from executor.jobs.claims import Claim, Wake
+from executor.jobs.job import Message
 from executor.ledger.sql import sweeps as sql
 from executor.postgres.pool import Pool, connected, fetch
 

@@ -5,7 +5,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from executor.jobs.job import Applicant, GoesOn, Origin, Waiting
+from executor.jobs.claims import Applicant, GoesOn, Waiting
+from executor.jobs.job import Origin
 from executor.ledger.definitions import Keeping, keep
 from executor.ledger.own_threads import alone_on
 from executor.ledger.sql import waiting as sql

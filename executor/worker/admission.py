@@ -9,25 +9,10 @@ from hashlib import sha256
 
 import structlog
 
+from executor.jobs.claims import Applicant, Blocked, Busy, Claim, Conflict, Early, Finished, NotClaimed, Parked, Wake
 from executor.jobs.envelope import Invalid
 from executor.jobs.events import ACCEPTED, WakeUp, parse, read
-from executor.jobs.job import (
-    TERMINAL,
-    Applicant,
-    Blocked,
-    Busy,
-    Claim,
-    Conflict,
-    Early,
-    Finished,
-    Identity,
-    JobRequest,
-    Message,
-    NotClaimed,
-    Origin,
-    Parked,
-    Wake,
-)
+from executor.jobs.job import TERMINAL, Identity, JobRequest, Message, Origin
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import Failure, rejection
 from executor.worker.leases import Held

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from executor.jobs.job import TERMINAL, Claim
+from executor.jobs.claims import Claim
+from executor.jobs.job import TERMINAL
 from executor.settings import FailpointName
 
 if TYPE_CHECKING:

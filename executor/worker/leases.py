@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import structlog
 
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, Rejected, TryAgain
-from executor.jobs.job import Claim, JobRequest, Origin, Result
+from executor.jobs.claims import Claim
+from executor.jobs.job import JobRequest, Origin, Result
 from executor.jobs.verdict import Failure
 from executor.worker.ports import Delivery, Ledger, Run
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from executor.jobs.job import Message, Wake
+from executor.jobs.claims import Wake
+from executor.jobs.job import Message
 from executor.worker.outbox import Outbox
 from executor.worker.sweeps import BATCH, Sweep
 

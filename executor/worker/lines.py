@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from executor.errors import TryAgain
-from executor.jobs.job import Applicant, Blocked, Busy, Claim, NotClaimed, Parked
+from executor.jobs.claims import Applicant, Blocked, Busy, Claim, NotClaimed, Parked
 from executor.worker.ports import Ledger, WaitingRoom
 
 Answer = Claim | NotClaimed | Parked

@@ -4,7 +4,8 @@ from typing import Protocol
 
 import structlog
 
-from executor.jobs.job import Claim, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import JobRequest
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import orphaned
 from executor.worker.outbox import Outbox

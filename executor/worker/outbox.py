@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from executor.errors import ExecutorError, TryAgain
-from executor.jobs.job import Claim, Identity, Message, Origin, Outcome, Wake
+from executor.jobs.claims import Claim, Wake
+from executor.jobs.job import Identity, Message, Origin, Outcome
 from executor.worker.insistence import insist
 from executor.worker.ports import Broker, Ledger
 

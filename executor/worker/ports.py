@@ -5,23 +5,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from executor.jobs.agents import UNRESOLVED, Resolved
+from executor.jobs.claims import Applicant, Claim, Finished, GoesOn, NotClaimed, Tries, Waiting, Wake
 from executor.jobs.entries import Entry, EntryBody
-from executor.jobs.job import (
-    Applicant,
-    Claim,
-    Finished,
-    GoesOn,
-    Identity,
-    JobRequest,
-    Message,
-    NotClaimed,
-    Origin,
-    Outcome,
-    Result,
-    Tries,
-    Waiting,
-    Wake,
-)
+from executor.jobs.job import Identity, JobRequest, Message, Origin, Outcome, Result
 
 Emit = Callable[[EntryBody], None]
 

@@ -16,8 +16,9 @@ from typing import Literal
 import structlog
 
 from executor.errors import Cancelled, Drained, ExecutorError, LeaseLost, TryAgain
+from executor.jobs.claims import Tries, Wake
 from executor.jobs.entries import Entry, EntryBody
-from executor.jobs.job import TERMINAL, Interrupted, Message, Outcome, Result, Tries, Wake
+from executor.jobs.job import TERMINAL, Interrupted, Message, Outcome, Result
 from executor.jobs.outcomes import Outcomes
 from executor.jobs.verdict import AskAgain, Failure, Limits, Postpone, Retry, expired, judge, worker_lost
 from executor.settings import WorkerSettings

@@ -26,12 +26,20 @@ async def followed(http, job_id, **headers):
     return [(each["id"], each["event"], json.loads(each["data"])) for each in told]
 
 
+def client(service):
+    """Of the service, with as many connections as there are who watch."""
+    return httpx.AsyncClient(base_url=service.url, timeout=60, limits=httpx.Limits(max_connections=None))
+
+
+def watched(world):
+    """The settings of a service of the world at which `MANY` may watch."""
+    return {**world.environment, Env.EXECUTOR_WATCHERS: str(MANY), Env.EXECUTOR_DRAIN_SECONDS: "0"}
+
+
 @pytest.fixture
 async def watching(own, serve):
     """A service of the test's own at which `MANY` may watch, and a client."""
-    service = await serve({**own.environment, Env.EXECUTOR_WATCHERS: str(MANY), Env.EXECUTOR_DRAIN_SECONDS: "0"})
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits) as http:
+    async with client(await serve(watched(own))) as http:
         yield http
 
 
@@ -90,16 +98,17 @@ async def test_beyond_as_many_as_may_watch_the_next_is_told_when_to_come_again(w
     await until("a seat is free", is_free)
 
 
-async def test_however_many_watch_one_connection_waits_for_news(own, watching, job_id):
+async def test_however_many_watch_one_connection_waits_for_news(alone, serve, job_id):
     async def connections():
-        async with own.dragonfly() as client:
+        async with alone.dragonfly() as client:
             return [each["cmd"] for each in await client.client_list()].count("xread")
 
     async def one_does():
         return await connections() == 1  # another may just be giving way to it
 
-    await begun(watching, job_id, {"delay": 5, "say": "one two three"})
     async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(client(await serve(watched(alone))))
+        await begun(http, job_id, {"delay": 5, "say": "one two three"})
         for _ in range(MANY):
-            await stack.enter_async_context(watching.stream("GET", f"/jobs/{job_id}/events"))
+            await stack.enter_async_context(http.stream("GET", f"/jobs/{job_id}/events"))
         await until("one connection reads", one_does)

@@ -11,7 +11,7 @@ import psycopg
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
 from executor import checkpoints
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 from executor.postgres.pool import open_pool
 from executor.settings import CheckpointSettings, PostgresSettings
 from executor.telemetry import Metrics

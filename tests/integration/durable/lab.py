@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from executor.jobs.job import Applicant, Claim, Identity, Job, Message, NotClaimed, Origin, Outcome, Wake
+from executor.jobs.claims import Applicant, Claim, NotClaimed, Wake
+from executor.jobs.job import Identity, Job, Message, Origin, Outcome
 from executor.ledger import Ledger, Register, Sweeps, Threads, WaitingRoom
 from executor.postgres.pool import Pool, open_pool
 from executor.settings import PostgresSettings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from executor.errors import LeaseLost
-from executor.jobs.job import Blocked, Claim, Finished, Wake
+from executor.jobs.claims import Blocked, Claim, Finished, Wake
 from executor.settings import PostgresSettings
 from tests.integration.durable.lab import Lab, lab_on
 from tests.integration.durable.model import JOBS, Asked, Held, Model

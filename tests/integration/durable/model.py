@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from executor.jobs.job import Blocked, Busy, Claim, Finished
+from executor.jobs.claims import Blocked, Busy, Claim, Finished
 
 JOBS = ("a@t", "b@t", "c@t", "x@u")
 TERMINAL = ("completed", "failed", "cancelled")

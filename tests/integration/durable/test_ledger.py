@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs.job import Busy, Claim, Conflict, Finished
+from executor.jobs.claims import Busy, Claim, Conflict, Finished
 from tests.integration.durable.lab import lab_on, woken
 
 pytestmark = pytest.mark.anyio

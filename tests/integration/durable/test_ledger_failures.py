@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from executor.errors import TryAgain
-from executor.jobs.job import Applicant, Blocked, Finished, Submission
+from executor.jobs.claims import Applicant, Blocked, Finished
+from executor.jobs.job import Submission
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio

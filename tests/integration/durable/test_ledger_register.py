@@ -8,7 +8,8 @@ import pytest
 
 from executor.errors import LeaseLost
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Applicant, Blocked, Finished, JobFilter, Submission, Taken, Waiting
+from executor.jobs.claims import Applicant, Blocked, Finished, Waiting
+from executor.jobs.job import JobFilter, Submission, Taken
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from executor.jobs.answers import NotAsked
-from executor.jobs.job import Blocked, Claim, Early, Finished, GoesOn, Waiting, Wake
+from executor.jobs.claims import Blocked, Claim, Early, Finished, GoesOn, Waiting, Wake
 from tests.integration.durable.lab import message, woken
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import pytest
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost
 from executor.jobs.answers import Question
-from executor.jobs.job import Blocked, Busy, Claim, Finished
+from executor.jobs.claims import Blocked, Busy, Claim, Finished
 from executor.ledger import Ledger, Register, WaitingRoom
 from tests.integration.durable.lab import woken
 

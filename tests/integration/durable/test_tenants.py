@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from executor.jobs.job import Claim, Conflict, JobFilter, Submission, Taken
+from executor.jobs.claims import Claim, Conflict
+from executor.jobs.job import JobFilter, Submission, Taken
 from executor.ledger import Ledger, Register, WaitingRoom
 from tests.integration.durable.lab import LEASE, message
 

@@ -8,8 +8,8 @@ import pytest
 from contract import EXECUTE_TYPE
 from executor.api.waits import Waits
 from executor.embedded.loopback import wait_until
+from executor.jobs.claims import Claim
 from executor.jobs.events import parse
-from executor.jobs.job import Claim
 from executor.jobs.outcomes import Outcomes
 from executor.settings import NatsSettings, WorkerSettings
 from executor.telemetry import Metrics

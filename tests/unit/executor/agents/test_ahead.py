@@ -19,7 +19,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from executor.agents.agents import Agents
 from executor.agents.ahead import import_ahead
 from executor.embedded.loopback import free_port
-from executor.jobs.job import Claim, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import JobRequest
 from executor.settings import ModelSettings
 
 NOBODY = f"http://127.0.0.1:{free_port()}"

@@ -9,7 +9,8 @@ from executor.agents.build import build
 from executor.agents.definition import Model, read
 from executor.agents.models import chat_model
 from executor.errors import Rejected
-from executor.jobs.job import Claim, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import JobRequest
 from executor.settings import ModelSettings
 from tests.fakes import EPOCH
 from tests.unit.executor.agents.test_definition import EXAMPLE, node, typed

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field
 from executor.agents.agents import Agents
 from executor.agents.context import read, reader
 from executor.errors import Rejected
-from executor.jobs.job import Claim, Completed, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import Completed, JobRequest
 from executor.settings import ModelSettings
 from tests.fakes import EPOCH
 

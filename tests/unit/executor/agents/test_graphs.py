@@ -10,7 +10,8 @@ from executor.agents import graphs
 from executor.agents.agents import Agents
 from executor.checkpoints.langgraph_internals import reads_back
 from executor.errors import Misconfigured, Rejected
-from executor.jobs.job import Claim, Completed, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import Completed, JobRequest
 from executor.settings import ModelSettings
 from tests.fakes import EPOCH
 

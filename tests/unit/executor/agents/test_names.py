@@ -11,7 +11,8 @@ from executor.agents.agents import Agents
 from executor.agents.catalogue import Catalogue
 from executor.errors import Rejected
 from executor.jobs.agents import UNRESOLVED, Resolved
-from executor.jobs.job import Claim, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import JobRequest
 from executor.settings import ModelSettings
 from tests.fakes import EPOCH
 

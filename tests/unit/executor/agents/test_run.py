@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from executor.agents.run import Run
 from executor.agents.state import as_json
 from executor.errors import Drained
-from executor.jobs.job import Claim, Completed, Interrupted, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import Completed, Interrupted, JobRequest
 from tests.fakes import EPOCH
 from tests.unit.executor.conftest import until_true
 

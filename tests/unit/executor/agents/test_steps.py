@@ -10,7 +10,8 @@ from langgraph.graph import START, StateGraph
 
 from executor.agents.run import Run
 from executor.errors import StepLimit
-from executor.jobs.job import Claim, JobRequest
+from executor.jobs.claims import Claim
+from executor.jobs.job import JobRequest
 from tests.fakes import EPOCH
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import pytest
 from executor.checkpoints.commit_lane import SLOW_SECONDS, CommitLane
 from executor.checkpoints.unit import Rows, Unit, answer
 from executor.errors import TryAgain
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 from executor.telemetry import Metrics
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from executor.agents.stream import MODES
 from executor.checkpoints.saver import JobSaver
 from executor.checkpoints.unit import Unit
 from executor.checkpoints.write_buffer import WriteBuffer
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from executor.checkpoints.statement import TYPES, parameters
 from executor.checkpoints.unit import ROW_BYTES, Rows, Unit, distinct
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 from tests.unit.executor.postgres.arrays import unpacked
 
 

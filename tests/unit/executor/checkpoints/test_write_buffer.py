@@ -10,7 +10,7 @@ from executor.checkpoints.unit import Rows, Unit
 from executor.checkpoints.write_buffer import WriteBuffer, Written
 from executor.embedded.loopback import wait_until
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs.job import Claim
+from executor.jobs.claims import Claim
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from executor.jobs.answers import Question
-from executor.jobs.job import Claim, Completed, Interrupted, JobRequest, Message, Origin, Outcome
+from executor.jobs.claims import Claim
+from executor.jobs.job import Completed, Interrupted, JobRequest, Message, Origin, Outcome
 from executor.jobs.outcomes import LONGEST_MESSAGE, Outcomes
 from executor.jobs.verdict import Failure
 from executor.settings import NatsSettings

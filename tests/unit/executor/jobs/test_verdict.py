@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import GateClosed, LeaseLost, Rejected, StepLimit, TryAgain
-from executor.jobs.job import Tries
+from executor.jobs.claims import Tries
 from executor.jobs.verdict import (
     FIRST_DELAY,
     LONGEST_DELAY,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from executor.errors import TryAgain
-from executor.jobs.job import Applicant, Blocked, Busy, Claim, Conflict, Finished, Identity, Origin, Parked
+from executor.jobs.claims import Applicant, Blocked, Busy, Claim, Conflict, Finished, Parked
+from executor.jobs.job import Identity, Origin
 from executor.worker.lines import Lines
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs.job import Claim, Identity, Message, Outcome
+from executor.jobs.claims import Claim
+from executor.jobs.job import Identity, Message, Outcome
 from tests.fakes import EPOCH
 
 pytestmark = pytest.mark.anyio

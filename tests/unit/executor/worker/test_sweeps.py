@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from executor.errors import LeaseLost, TryAgain
-from executor.jobs.job import Applicant, Identity, Message, Origin
+from executor.jobs.claims import Applicant
+from executor.jobs.job import Identity, Message, Origin
 from executor.worker.left_behind import LeftBehind
 from executor.worker.sweeps import BATCH, LEASED, Sweep, keep_sweeping, take_turn
 from tests.fakes import EPOCH

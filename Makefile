@@ -110,4 +110,10 @@ bench-http: $(READY) ## Measure what asking over HTTP and waiting costs beside N
 bench-steps: $(READY) ## Measure what a step of a long thread costs and stores
 	@$(BIN)/python -m tests.bench.steps $(ARGS)
 
-.PHONY: help setup demo test test-upgrade test-clients chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads bench-tokens bench-http bench-steps images packages lock clean
+bench-peers: $(READY) ## Measure the service beside its peers, whose packages are installed first, each in an environment of its own
+	@$(BIN)/python -m tests.bench.peers $(ARGS)
+
+bench-scale: $(READY) ## Measure what more pods and more jobs at once give, and what memory they take
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
+
+.PHONY: help setup demo test test-upgrade test-clients chaos cluster cluster-reload test-cluster lint format golden reference bench bench-function bench-checkpoints bench-rows bench-watchers bench-large bench-threads bench-tokens bench-http bench-steps bench-peers bench-scale images packages lock clean

@@ -1,5 +1,6 @@
 """The graph that is measured: three nodes, each appends a message to the state. No model."""
 
+import asyncio
 import json
 from typing import Annotated, Any, TypedDict
 
@@ -7,6 +8,7 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
+NODE_SECONDS = 0.2
 TEXT = "What does a job of one kilobyte cost? " * 27
 
 
@@ -17,6 +19,12 @@ class State(TypedDict):
 async def say(_: Any) -> dict[str, Any]:
     """A node that appends a message."""
     return {"messages": [AIMessage(content="ok")]}
+
+
+async def wait(state: Any) -> dict[str, Any]:
+    """A node that appends a message after a while, as one does that asks a model."""
+    await asyncio.sleep(NODE_SECONDS)
+    return await say(state)
 
 
 def three_nodes(node: Any = say) -> StateGraph[Any]:
@@ -36,14 +44,19 @@ def compiled() -> Any:
     return three_nodes().compile()
 
 
+def slow() -> Any:
+    """The graph whose nodes wait, for langgraph.json."""
+    return three_nodes(wait).compile()
+
+
 def payload() -> dict[str, Any]:
     """The input of every job, about a kilobyte."""
     return {"messages": [{"role": "user", "content": TEXT}]}
 
 
-def event(job_id: str) -> bytes:
+def event(job_id: str, **definition: str) -> bytes:
     """The job as a CloudEvent in structured mode."""
-    data = {"job_id": job_id, "agent_definition": {}, "input_payload": payload()}
+    data = {"job_id": job_id, "agent_definition": definition, "input_payload": payload()}
     return json.dumps(
         {"specversion": "1.0", "id": job_id, "source": "bench", "type": "io.bizmatters.agent.execute", "data": data}
     ).encode()

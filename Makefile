@@ -55,6 +55,7 @@ golden: setup ## Rewrite the golden files from what the function renders now
 reference: $(READY) ## Write the pages that come from the code
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.apis
+	$(BIN)/python -m tools.capacity
 
 bench: $(READY) ## Measure jobs per second and memory beside baselines, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
